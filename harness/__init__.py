@@ -1,0 +1,1 @@
+"""Compares FixMatch implementations on equal terms; see CONTRIBUTING.md for the reading order."""

@@ -1,0 +1,125 @@
+"""What is kept of a run: its points and its manifest, in versioned files written whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.errors import BadInput
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Point:
+    """One evaluation. Accuracies are percent; `iteration` counts the updates made before it.
+
+    `loss` is the total training loss of the last batch, `loss_x` its labelled and `loss_u` its
+    unlabelled part; `mask` is the share of unlabelled images above the threshold; `eval_loss` the
+    mean test loss; `seconds` is counted from the start of the run. None: the log does not say.
+    """
+
+    iteration: int
+    top1: float
+    top5: float | None = None
+    eval_loss: float | None = None
+    loss: float | None = None
+    loss_x: float | None = None
+    loss_u: float | None = None
+    mask: float | None = None
+    seconds: float | None = None
+
+
+class Status(StrEnum):
+    """Six different things; none of them may be taken for another."""
+
+    DONE = "done"
+    RUNNING = "running"
+    FAILED = "failed"
+    MISSING = "missing"
+    UNAVAILABLE = "unavailable"
+    INCOMPARABLE = "incomparable"
+
+
+class Facts(BaseModel):
+    """What an implementation itself recorded of what it used; the proof of comparability."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_sha256: str
+    split_sha256: str
+    initial_weights_sha256: str
+    torch_version: str
+    device: str
+    shims: tuple[str, ...] = ()
+
+
+class Manifest(BaseModel):
+    """`manifest.json` of a run: what was asked for, what happened, what was used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA
+    implementation: str
+    labels: int
+    seed: int
+    settings: dict[str, Any]
+    status: Status
+    reason: str = ""
+    attempt: int = 1
+    pid: int | None = None
+    host: str = ""
+    started: str = ""
+    wall_seconds: float | None = None
+    exit_code: int | None = None
+    facts: Facts | None = None
+    own_commit: str = ""
+    torchssl_commit: str = ""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing: temporary file, fsync, rename. Raises BadInput."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise BadInput(
+            f"{path}: cannot be written ({error.strerror}); name a writable folder with RESULTS="
+        ) from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `<folder>/manifest.json`."""
+    write_text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest in `folder`, None where there is none. Raises BadInput for another schema."""
+    path = folder / "manifest.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["schema_version"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path}: not a manifest ({error}); move the run folder away") from error
+    if version != SCHEMA:
+        newer = isinstance(version, int) and version > SCHEMA
+        remedy = "update this checkout" if newer else "run the comparison again in a new folder"
+        raise BadInput(f"{path}: schema {version}, this code reads {SCHEMA}; {remedy}")
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        key = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise BadInput(f"{path}: {key}: {error.errors()[0]['msg']}; move the run folder away") from error

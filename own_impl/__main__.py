@@ -1,0 +1,34 @@
+"""python -m own_impl: train FixMatch from the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from own_impl.checkpoint import CheckpointError
+from own_impl.config import parse
+from own_impl.data import DataError
+from own_impl.fixmatch import NonFiniteLoss
+from own_impl.train import train
+
+
+def main() -> int:
+    """Exit code 0 when trained, 1 when the loss was not finite, 2 for input that is wrong."""
+    config = parse()
+    print(" ".join(f"{k}={v}" for k, v in config.model_dump(mode="json").items()), file=sys.stderr)
+    try:
+        result = train(config)
+    except (DataError, CheckpointError) as error:
+        print(f"own_impl: {error}", file=sys.stderr)
+        return 2
+    except NonFiniteLoss as error:
+        print(f"own_impl: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nown_impl: stopped; --resume goes on from {config.out}", file=sys.stderr)
+        return 130
+    print(f"top1 {result.top1:.2f}, top5 {result.top5:.2f}: {config.out}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

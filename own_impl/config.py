@@ -1,0 +1,135 @@
+"""Every setting of a run: declared once, checked, frozen, and saved with the run's metrics."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+DESCRIPTION = """FixMatch: semi-supervised image classification, by itself.
+
+example: python -m own_impl --num-labeled 4000 --epochs 500
+example: python -m own_impl --dataset mnist5k --num-labeled 250 --depth 10 --widen-factor 1 \\
+             --batch-size 10 --mu 4 --iterations 400 --eval-every 100 --ema-decay 0.99
+
+Writes into --out: metrics.jsonl (one line an evaluation), checkpoint.pt, final-ema.safetensors.
+"""
+
+
+class Config(BaseModel):
+    """The settings; the defaults are those of the 2024 report (500 epochs of 224 iterations)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Data
+    dataset: Literal["cifar10", "mnist5k"] = Field("cifar10", description="data set by name")
+    data_dir: Path | None = Field(
+        None, description="a folder that holds cifar-10-batches-py, instead of --dataset"
+    )
+    num_labeled: int = Field(4000, gt=0, description="labelled images, the same number per class")
+    labelled_indices: Path | None = Field(
+        None, description=".npy file of labelled indices; drawn from --seed when not given"
+    )
+    # Schedule
+    epochs: int = Field(500, gt=0, description="epochs of --iterations-per-epoch")
+    iterations_per_epoch: int = Field(224, gt=0, description="iterations that count as an epoch")
+    iterations: int | None = Field(None, gt=0, description="iterations in all, instead of --epochs")
+    warmup: int = Field(0, ge=0, description="iterations of linear learning-rate warm-up")
+    # FixMatch (section 2.2 and table 4 of the paper)
+    batch_size: int = Field(32, gt=0, description="labelled images in a batch (B)")
+    mu: int = Field(7, gt=0, description="unlabelled images per labelled one")
+    threshold: float = Field(0.95, ge=0, le=1, description="confidence of a pseudo-label (tau)")
+    lambda_u: float = Field(1.0, ge=0, description="weight of the unlabelled loss")
+    strong: Literal["torchssl", "paper"] = Field(
+        "torchssl",
+        description="strong view: torchssl (3 operations, any magnitude) or paper (n=2, m=10)",
+    )
+    interleave: bool = Field(
+        False, description="mix the three batches, for when a batch is split over devices"
+    )
+    # Optimiser
+    lr: float = Field(0.03, gt=0, description="learning rate at the start")
+    momentum: float = Field(0.9, ge=0, lt=1, description="SGD momentum")
+    nesterov: bool = Field(True, description="Nesterov momentum")
+    weight_decay: float = Field(
+        5e-4, ge=0, description="weight decay; none on biases and batch norm"
+    )
+    use_ema: bool = Field(True, description="evaluate the moving average of the weights")
+    ema_decay: float = Field(0.999, ge=0, lt=1, description="decay of the moving average")
+    # Network
+    depth: int = Field(28, description="depth of the Wide ResNet, 6n + 4")
+    widen_factor: int = Field(2, gt=0, description="width of the Wide ResNet")
+    initial_weights: Path | None = Field(
+        None, description=".safetensors file; drawn from --seed when not given"
+    )
+    # The machine
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where it is")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast")
+    # The run
+    seed: int = Field(0, ge=0, description="seed of split, initial weights, batches and views")
+    out: Path = Field(Path("runs/own"), description="folder for metrics and checkpoints")
+    resume: bool = Field(False, description="go on from the checkpoint in --out")
+    eval_every: int | None = Field(
+        None, gt=0, description="iterations between evaluations (an epoch when not given)"
+    )
+    eval_at: tuple[int, ...] | None = Field(
+        None, description="iterations after which to evaluate, as 1,101,201, instead of --eval-every"
+    )
+    eval_batch_size: int = Field(512, gt=0, description="images in an evaluation batch")
+    checkpoint_every: int = Field(500, gt=0, description="iterations between checkpoints")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_lists(cls, values: dict[str, Any]) -> dict[str, Any]:
+        at = values.get("eval_at")
+        return values | {"eval_at": at.split(",")} if isinstance(at, str) else values
+
+    @model_validator(mode="after")
+    def _check(self) -> Config:
+        if (self.depth - 4) % 6 != 0 or self.depth < 10:
+            raise ValueError(f"depth: {self.depth} is not 6n + 4; use 10, 16, 22 or 28")
+        if self.warmup >= self.total_iterations:
+            raise ValueError(
+                f"warmup: {self.warmup} does not end before iteration {self.total_iterations}"
+            )
+        return self
+
+    @property
+    def total_iterations(self) -> int:
+        return self.iterations or self.epochs * self.iterations_per_epoch
+
+    def evaluates_after(self, iteration: int) -> bool:
+        """Whether the model is evaluated after `iteration` updates; always after the last."""
+        if iteration == self.total_iterations:
+            return True
+        if self.eval_at is not None:
+            return iteration in self.eval_at
+        return iteration % (self.eval_every or self.iterations_per_epoch) == 0
+
+
+def parse(arguments: Sequence[str] | None = None) -> Config:
+    """The settings from the command line; wrong ones end the program with one line and exit 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m own_impl",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, field in Config.model_fields.items():
+        option = "--" + name.replace("_", "-")
+        text = f"{field.description} (default: {field.default})"
+        if field.annotation is bool:
+            parser.add_argument(
+                option, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+            )
+        else:
+            parser.add_argument(option, default=argparse.SUPPRESS, help=text, metavar="X")
+    given = vars(parser.parse_args(arguments))
+    try:
+        return Config(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-") + ": " if first["loc"] else ""
+        parser.exit(2, f"own_impl: {option}{first['msg']}; see --help\n")

@@ -1,0 +1,146 @@
+"""One FixMatch step: the two losses (equations 3 and 4 of the paper) and the update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from own_impl.config import Config
+from own_impl.ema import Ema
+from own_impl.schedule import learning_rate
+
+
+class NonFiniteLoss(Exception):
+    """The loss is NaN or infinite; the message carries iteration, both losses, learning rate."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Network inputs of one step: B labelled images, and two views of mu * B unlabelled ones."""
+
+    labelled: torch.Tensor  # (B, 3, H, W)
+    targets: torch.Tensor  # (B,) int64
+    weak: torch.Tensor  # (mu * B, 3, H, W)
+    strong: torch.Tensor  # (mu * B, 3, H, W)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What a step measured; scalars on the device.
+
+    `labelled` is l_s and `unlabelled` l_u of the paper; `mask` is the share of unlabelled images
+    whose pseudo-label is above the threshold.
+    """
+
+    total: torch.Tensor
+    labelled: torch.Tensor
+    unlabelled: torch.Tensor
+    mask: torch.Tensor
+
+
+def pseudo_labels(
+    weak_logits: torch.Tensor, threshold: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hard pseudo-labels and which of them count: argmax(q) and max(q) >= tau; (N,) each.
+
+    Args: logits (N, classes) of the weak views; no gradient flows back through them.
+    """
+    confidence, labels = weak_logits.detach().softmax(dim=-1).max(dim=-1)
+    return labels, confidence.ge(threshold).to(weak_logits.dtype)
+
+
+def unlabelled_loss(
+    strong_logits: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Equation 4: cross-entropy of the strong views, mean over all, zero where masked out."""
+    return (functional.cross_entropy(strong_logits, labels, reduction="none") * mask).mean()
+
+
+def interleave(x: torch.Tensor, groups: int) -> torch.Tensor:
+    """Deal the N rows out to `groups` groups, so that every slice of the batch mixes all kinds."""
+    return x.unflatten(0, (-1, groups)).transpose(0, 1).flatten(0, 1)
+
+
+def deinterleave(x: torch.Tensor, groups: int) -> torch.Tensor:
+    """Undo `interleave`."""
+    return x.unflatten(0, (groups, -1)).transpose(0, 1).flatten(0, 1)
+
+
+def make_optimizer(network: nn.Module, config: Config) -> torch.optim.SGD:
+    """SGD; no weight decay on biases and batch norm (section 2.4 decays the rest)."""
+    decayed, free = [], []
+    for name, parameter in network.named_parameters():
+        (free if "bias" in name or "bn" in name else decayed).append(parameter)
+    return torch.optim.SGD(
+        [{"params": decayed}, {"params": free, "weight_decay": 0.0}],
+        lr=config.lr,
+        momentum=config.momentum,
+        nesterov=config.nesterov,
+        weight_decay=config.weight_decay,
+    )
+
+
+class FixMatch:
+    """Network, optimiser and moving average, and the step that moves them."""
+
+    def __init__(self, network: nn.Module, config: Config) -> None:
+        self.network = network
+        self.config = config
+        self.optimizer = make_optimizer(network, config)
+        self.ema = Ema(network, config.ema_decay)
+        self.iteration = 0
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the next update."""
+        c = self.config
+        return learning_rate(c.lr, self.iteration, c.total_iterations, c.warmup)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Forward pass of all three batches at once, so that batch norm sees their mixture."""
+        inputs = torch.cat((batch.labelled, batch.weak, batch.strong))
+        groups = 2 * self.config.mu + 1
+        if self.config.interleave:
+            logits = deinterleave(self._forward(interleave(inputs, groups)), groups)
+        else:
+            logits = self._forward(inputs)
+        n, n_unlabelled = len(batch.labelled), len(batch.weak)
+        labelled, weak, strong = logits.split((n, n_unlabelled, n_unlabelled))
+
+        loss_x = functional.cross_entropy(labelled, batch.targets)
+        labels, mask = pseudo_labels(weak, self.config.threshold)
+        loss_u = unlabelled_loss(strong, labels, mask)
+        total = loss_x + self.config.lambda_u * loss_u
+        return Losses(total, loss_x.detach(), loss_u.detach(), mask.mean())
+
+    def step(self, batch: Batch) -> Losses:
+        """One update of weights, batch-norm statistics and moving average.
+
+        Raises NonFiniteLoss before the weights are touched.
+        """
+        lr = self.learning_rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        losses = self.losses(batch)
+        if not torch.isfinite(losses.total):
+            raise NonFiniteLoss(
+                f"the loss is {losses.total.item()} at iteration {self.iteration}: "
+                f"labelled {losses.labelled.item()}, unlabelled {losses.unlabelled.item()}, "
+                f"learning rate {lr:.6g}; a smaller --lr, a --warmup or --precision fp32 may help"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.total.backward()
+        self.optimizer.step()
+        self.ema.update()
+        self.iteration += 1
+        return losses
+
+    def _forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Logits (N, classes) in float32, computed at the run's precision."""
+        bf16 = self.config.precision == "bf16"
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
+            logits: torch.Tensor = self.network(inputs)
+        return logits.float() if bf16 else logits

@@ -1,0 +1,124 @@
+"""The training loop: batch, step, evaluation, checkpoint."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+
+import torch
+from safetensors.torch import load_file
+
+from own_impl import checkpoint
+from own_impl.batches import draw_batch
+from own_impl.config import Config
+from own_impl.data import Data, DataError, load, weights_sha256
+from own_impl.evaluate import Evaluation, evaluate
+from own_impl.fixmatch import FixMatch, Losses
+from own_impl.metrics import Metrics
+from own_impl.wideresnet import WideResNet
+
+
+def train(config: Config) -> Evaluation:
+    """Train as the settings say; returns the last evaluation.
+
+    Raises DataError, CheckpointError, NonFiniteLoss.
+    """
+    data = load(config)
+    device = _device(config)
+    model = FixMatch(_network(config, data).to(device), config)
+    metrics, seconds = _open_run(config, data, model, device)
+    began = time.monotonic() - seconds
+
+    result = None
+    while model.iteration < config.total_iterations:
+        step_began = time.monotonic()
+        batch = draw_batch(data, config, model.iteration, device)
+        data_time, lr = time.monotonic() - step_began, model.learning_rate
+        losses = model.step(batch)
+        done = model.iteration
+        evaluates = config.evaluates_after(done)
+        if evaluates or metrics.due():
+            values = _values(losses) | {
+                "lr": lr,
+                "data_time": data_time,
+                "batch_time": time.monotonic() - step_began,
+            }
+            metrics.progress(done, values, time.monotonic() - began)
+        if evaluates:
+            result = _evaluate(model, data, device)
+            metrics.evaluation(done, values, result)
+            metrics.write(
+                "evaluation",
+                iteration=done,
+                top1=result.top1,
+                top5=result.top5,
+                eval_loss=result.loss,
+                seconds=time.monotonic() - began,
+                **values,
+            )
+        if done % config.checkpoint_every == 0 or done == config.total_iterations:
+            checkpoint.save(config.out / "checkpoint.pt", model, time.monotonic() - began)
+
+    if result is None:  # resumed after the last iteration
+        result = _evaluate(model, data, device)
+    checkpoint.export_final(config.out / "final-ema.safetensors", model)
+    metrics.write("end", iteration=model.iteration, seconds=time.monotonic() - began)
+    return result
+
+
+def _device(config: Config) -> torch.device:
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise DataError("--device cuda: torch finds no CUDA device here; use --device cpu")
+    return torch.device(config.device)
+
+
+def _network(config: Config, data: Data) -> WideResNet:
+    """The network with the given initial weights, or those that the seed draws."""
+    torch.manual_seed(config.seed)
+    network = WideResNet(config.depth, config.widen_factor, int(data.train_labels.max()) + 1)
+    if config.initial_weights is not None:
+        network.load_state_dict(load_file(config.initial_weights))
+    return network
+
+
+def _open_run(
+    config: Config, data: Data, model: FixMatch, device: torch.device
+) -> tuple[Metrics, float]:
+    """Start or resume: the metrics file, and the seconds trained so far."""
+    metrics = Metrics(config)
+    if config.resume:
+        seconds = checkpoint.load(config.out / "checkpoint.pt", model)
+        metrics.write("resume", iteration=model.iteration, settings=config.model_dump(mode="json"))
+        return metrics, seconds
+    if metrics.path.exists():
+        raise DataError(f"--out {config.out}: holds a run; add --resume or name another folder")
+    config.out.mkdir(parents=True, exist_ok=True)
+    metrics.write(
+        "start",
+        settings=config.model_dump(mode="json") | {"iterations": config.total_iterations},
+        data_sha256=data.sha256(),
+        split_sha256=data.split_sha256(),
+        initial_weights_sha256=weights_sha256(model.network.state_dict()),
+        parameters=sum(p.numel() for p in model.network.parameters()),
+        device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        torch_version=str(torch.__version__),
+    )
+    return metrics, 0.0
+
+
+def _values(losses: Losses) -> dict[str, float]:
+    return {
+        "loss": losses.total.item(),
+        "loss_x": losses.labelled.item(),
+        "loss_u": losses.unlabelled.item(),
+        "mask": losses.mask.item(),
+    }
+
+
+def _evaluate(model: FixMatch, data: Data, device: torch.device) -> Evaluation:
+    averaged = model.ema.applied() if model.config.use_ema else nullcontext(model.network)
+    with averaged as network:
+        size = model.config.eval_batch_size
+        return evaluate(network, data.test_images, data.test_labels, size, device)

@@ -10,7 +10,7 @@ import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ Labels = NDArray[np.int64]
 class Dataset:
     """Where a data set lies, and what it is.
 
-    `train_labels` has shape (N,), int64. `official` is true when torchvision's md5 sums of
+    Labels have shape (N,), int64. `official` is true when torchvision's md5 sums of
     CIFAR-10 hold, so that a reader which insists on them needs no help.
     """
 
@@ -44,12 +44,21 @@ class Dataset:
     root: Path
     sha256: str
     train_labels: Labels
-    test_size: int
+    test_labels: Labels
     official: bool
 
     @property
     def train_size(self) -> int:
         return len(self.train_labels)
+
+    @property
+    def test_size(self) -> int:
+        return len(self.test_labels)
+
+    @property
+    def test_class_counts(self) -> list[int]:
+        """Test images of each class."""
+        return [int(n) for n in np.bincount(self.test_labels, minlength=self.num_classes)]
 
     @property
     def num_classes(self) -> int:
@@ -79,7 +88,7 @@ def open_dataset(name: str, data_dir: Path | None = None) -> Dataset:
         root = cache_folder() / name
         _download_cifar10(root)
         return read_dataset(root)
-    raise BadInput(f"data '{name}' is unknown: use mnist5k or cifar10, or name a folder with DATA_DIR=")
+    raise BadInput(f"data '{name}': unknown; use mnist5k or cifar10, or name a folder by DATA_DIR=")
 
 
 def mnist5k() -> tuple[Images, Labels, Images, Labels]:
@@ -105,7 +114,7 @@ def write_layout(
     test_images: Images,
     test_labels: Labels,
 ) -> None:
-    """Write N x 32 x 32 x 3 images under `root` as CIFAR-10's python batches; `batches.meta` last."""
+    """Write N x 32 x 32 x 3 images under `root` as CIFAR-10's python batches."""
     folder = root / LAYOUT
     folder.mkdir(parents=True, exist_ok=True)
     parts = zip(
@@ -116,7 +125,9 @@ def write_layout(
     batches = dict(zip(TRAIN_FILES, parts, strict=True)) | {TEST_FILE: (test_images, test_labels)}
     for name, (images, labels) in batches.items():
         rows = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
-        _write_pickle(folder / name, {"data": np.ascontiguousarray(rows), "labels": labels.tolist()})
+        _write_pickle(
+            folder / name, {"data": np.ascontiguousarray(rows), "labels": labels.tolist()}
+        )
     _write_pickle(folder / META_FILE, {"label_names": [str(c) for c in range(10)]})
 
 
@@ -125,7 +136,7 @@ def read_dataset(root: Path) -> Dataset:
     folder = root / LAYOUT
     if not folder.is_dir():
         raise BadInput(
-            f"DATA_DIR {root}: no folder '{LAYOUT}' in it; point DATA_DIR to the folder that holds it"
+            f"DATA_DIR {root}: no folder '{LAYOUT}' in it; name the folder that holds it"
         )
     _read_pickle(folder / META_FILE)
     train = [_read_batch(folder / name) for name in TRAIN_FILES]
@@ -138,7 +149,7 @@ def read_dataset(root: Path) -> Dataset:
         root=root,
         sha256=sha256,
         train_labels=train_labels,
-        test_size=len(test_labels),
+        test_labels=test_labels,
         official=_has_official_sums(root),
     )
 
@@ -160,7 +171,7 @@ def _read_batch(path: Path) -> tuple[Images, Labels]:
 class _ArrayUnpickler(pickle.Unpickler):
     """Unpickles arrays and plain containers, and refuses everything else: a pickle can run code."""
 
-    ALLOWED = {
+    ALLOWED: ClassVar = {
         ("numpy", "ndarray"),
         ("numpy", "dtype"),
         ("numpy.core.multiarray", "_reconstruct"),
@@ -182,7 +193,9 @@ def _read_pickle(path: Path) -> dict[str, Any]:
             content = _ArrayUnpickler(file, encoding="latin1").load()
     except FileNotFoundError as error:
         raise BadInput(f"{path}: the file is missing; the layout needs it") from error
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, AttributeError) as error:
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); replace the file") from error
+    except Exception as error:  # a damaged pickle may raise anything, MemoryError included
         raise BadInput(f"{path}: truncated or damaged ({error}); replace the file") from error
     if not isinstance(content, dict):
         raise BadInput(f"{path}: not a CIFAR-10 batch; replace the file")

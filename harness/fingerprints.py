@@ -21,14 +21,14 @@ def data_sha256(
     """Over pixels (uint8, N x 32 x 32 x 3) and labels (int64, little-endian): train, then test."""
     digest = hashlib.sha256()
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
-        digest.update(np.ascontiguousarray(images, dtype=np.uint8))
-        digest.update(np.ascontiguousarray(labels, dtype="<i8"))
+        digest.update(np.ascontiguousarray(images, dtype=np.uint8).data)
+        digest.update(np.ascontiguousarray(labels, dtype="<i8").data)
     return digest.hexdigest()
 
 
 def split_sha256(indices: Array) -> str:
     """Over the labelled indices (int64, little-endian) in the order in which they were drawn."""
-    return hashlib.sha256(np.ascontiguousarray(indices, dtype="<i8")).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(indices, dtype="<i8").data).hexdigest()
 
 
 def weights_sha256(weights: Mapping[str, Array]) -> str:
@@ -42,5 +42,5 @@ def weights_sha256(weights: Mapping[str, Array]) -> str:
             continue
         array = np.ascontiguousarray(weights[name], dtype="<f4")
         digest.update(f"{name}{list(array.shape)}".encode())
-        digest.update(array)
+        digest.update(array.data)
     return digest.hexdigest()

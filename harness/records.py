@@ -73,8 +73,6 @@ class Manifest(BaseModel):
     status: Status
     reason: str = ""
     attempt: int = 1
-    pid: int | None = None
-    host: str = ""
     started: str = ""
     wall_seconds: float | None = None
     exit_code: int | None = None
@@ -122,4 +120,6 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest.model_validate(content)
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise BadInput(f"{path}: {key}: {error.errors()[0]['msg']}; move the run folder away") from error
+        raise BadInput(
+            f"{path}: {key}: {error.errors()[0]['msg']}; move the run folder away"
+        ) from error

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from own_impl.checkpoint import CheckpointError
 from own_impl.config import parse
-from own_impl.data import DataError
-from own_impl.fixmatch import NonFiniteLoss
-from own_impl.train import train
 
 
 def main() -> int:
     """Exit code 0 when trained, 1 when the loss was not finite, 2 for input that is wrong."""
     config = parse()
+    # Not before: --help and a wrong option need not wait for torch.
+    from own_impl.checkpoint import CheckpointError
+    from own_impl.data import DataError
+    from own_impl.fixmatch import NonFiniteLoss
+    from own_impl.train import train
+
     print(" ".join(f"{k}={v}" for k, v in config.model_dump(mode="json").items()), file=sys.stderr)
     try:
         result = train(config)

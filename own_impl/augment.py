@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import torch
@@ -48,11 +49,11 @@ def _crop(images: Images, random: np.random.Generator) -> Images:
     n, height, width, _ = images.shape
     edge = (PADDING, PADDING)
     padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), mode="reflect")
-    top = random.integers(0, 2 * PADDING + 1, n)[:, None, None]
-    left = random.integers(0, 2 * PADDING + 1, n)[:, None, None]
+    top, left = random.integers(0, 2 * PADDING + 1, (2, n, 1, 1))
     rows = top + np.arange(height)[None, :, None]
     columns = left + np.arange(width)[None, None, :]
-    return padded[np.arange(n)[:, None, None], rows, columns]
+    cropped: Images = padded[np.arange(n)[:, None, None], rows, columns]
+    return cropped
 
 
 # The operations of table 12 of the paper: each takes an image and a magnitude from its range.
@@ -66,7 +67,9 @@ class Operation:
     apply: Callable[[Image.Image, float], Image.Image]
 
 
-def _affine(image: Image.Image, a: float, b: float, c: float, d: float, e: float, f: float) -> Image.Image:
+def _affine(
+    image: Image.Image, a: float, b: float, c: float, d: float, e: float, f: float
+) -> Image.Image:
     """Output pixel (x, y) is input pixel (ax + by + c, dx + ey + f), nearest; black outside."""
     return image.transform(image.size, Image.Transform.AFFINE, (a, b, c, d, e, f))
 
@@ -83,9 +86,13 @@ OPERATIONS = (
     Operation("sharpness", 0.05, 0.95, lambda image, v: ImageEnhance.Sharpness(image).enhance(v)),
     Operation("shear_x", -0.3, 0.3, lambda image, v: _affine(image, 1, v, 0, 0, 1, 0)),
     Operation("shear_y", -0.3, 0.3, lambda image, v: _affine(image, 1, 0, 0, v, 1, 0)),
-    Operation("solarize", 0, 256, lambda image, v: ImageOps.solarize(image, v)),
-    Operation("translate_x", -0.3, 0.3, lambda image, v: _affine(image, 1, 0, v * image.width, 0, 1, 0)),
-    Operation("translate_y", -0.3, 0.3, lambda image, v: _affine(image, 1, 0, 0, 0, 1, v * image.height)),
+    Operation("solarize", 0, 256, lambda image, v: ImageOps.solarize(image, ceil(v))),
+    Operation(
+        "translate_x", -0.3, 0.3, lambda image, v: _affine(image, 1, 0, v * image.width, 0, 1, 0)
+    ),
+    Operation(
+        "translate_y", -0.3, 0.3, lambda image, v: _affine(image, 1, 0, 0, 0, 1, v * image.height)
+    ),
 )
 
 
@@ -105,9 +112,15 @@ class StrongPolicy:
         for choice in random.integers(0, len(OPERATIONS), self.operations):
             operation = OPERATIONS[choice]
             fraction = self._fraction(random)
-            image = operation.apply(image, operation.low + (operation.high - operation.low) * fraction)
-        side = 0.5 if self.levels is not None else 0.5 * random.random()
-        return cutout(image, side * image.width, random.random(2) * image.size)
+            image = operation.apply(
+                image, operation.low + (operation.high - operation.low) * fraction
+            )
+        place = random.random(2) * image.size
+        if self.levels is not None:
+            return cutout(image, 0.5 * image.width, place)
+        # TorchSSL's centre is in (1, size], not [0, size): its uniform(32) is uniform(32, 1).
+        place = image.size - place * (np.array(image.size) - 1) / image.size
+        return cutout(image, 0.5 * random.random() * image.width, place)
 
     def _fraction(self, random: np.random.Generator) -> float:
         if self.levels is None:

@@ -22,6 +22,7 @@ def save(path: Path, model: FixMatch, seconds: float) -> None:
     """Write weights, moving average, momentum and iteration; batches and views need no state."""
     state = {
         "schema": SCHEMA,
+        "settings": _settings(model),
         "iteration": model.iteration,
         "seconds": seconds,
         "network": model.network.state_dict(),
@@ -47,14 +48,40 @@ def load(path: Path, model: FixMatch) -> float:
         raise CheckpointError(
             f"{path}: damaged ({type(error).__name__}); move it away and start again"
         ) from error
-    if state.get("schema") != SCHEMA:
-        raise CheckpointError(f"{path}: schema {state.get('schema')}, this code writes {SCHEMA}")
-    model.network.load_state_dict(state["network"])
-    for name, average in model.ema.average.items():
-        average.copy_(state["ema"][name])
-    model.optimizer.load_state_dict(state["optimizer"])
-    model.iteration = int(state["iteration"])
-    return float(state["seconds"])
+    schema = state.get("schema") if isinstance(state, dict) else None
+    if schema != SCHEMA:
+        raise CheckpointError(
+            f"{path}: schema {schema}, this code reads {SCHEMA}; start again in another --out"
+        )
+    for name, asked in _settings(model).items():
+        saved = state["settings"].get(name)
+        if saved != asked:
+            raise CheckpointError(
+                f"{path}: made with {name} = {saved}, asked for is {asked}; resume with the "
+                "settings of its run"
+            )
+    try:
+        model.network.load_state_dict(state["network"])
+        for name, average in model.ema.average.items():
+            average.copy_(state["ema"][name])
+        model.optimizer.load_state_dict(state["optimizer"])
+        model.iteration = int(state["iteration"])
+        return float(state["seconds"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: incomplete ({type(error).__name__}); move it away and start again"
+        ) from error
+
+
+# What may differ when a run goes on: where it writes, where it computes, when it looks.
+_FREE = {"out", "resume", "device", "epochs", "iterations", "iterations_per_epoch"}
+_FREE |= {"eval_every", "eval_at", "eval_batch_size", "checkpoint_every"}
+
+
+def _settings(model: FixMatch) -> dict[str, Any]:
+    """The settings that a resumed run must share with its checkpoint."""
+    settings = model.config.model_dump(mode="json", exclude=_FREE)
+    return settings | {"total_iterations": model.config.total_iterations}
 
 
 def export_final(path: Path, model: FixMatch) -> None:
@@ -62,4 +89,6 @@ def export_final(path: Path, model: FixMatch) -> None:
     weights = model.network.state_dict()
     if model.config.use_ema:
         weights |= model.ema.average
-    save_file({name: t.contiguous() for name, t in weights.items()}, path)
+    temporary = path.with_name(path.name + ".tmp")
+    save_file({name: t.contiguous() for name, t in weights.items()}, temporary)
+    temporary.replace(path)

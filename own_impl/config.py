@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -76,7 +76,8 @@ class Config(BaseModel):
         None, gt=0, description="iterations between evaluations (an epoch when not given)"
     )
     eval_at: tuple[int, ...] | None = Field(
-        None, description="iterations after which to evaluate, as 1,101,201, instead of --eval-every"
+        None,
+        description="iterations after which to evaluate, as 1,101,201, instead of --eval-every",
     )
     eval_batch_size: int = Field(512, gt=0, description="images in an evaluation batch")
     checkpoint_every: int = Field(500, gt=0, description="iterations between checkpoints")
@@ -90,10 +91,12 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Config:
         if (self.depth - 4) % 6 != 0 or self.depth < 10:
-            raise ValueError(f"depth: {self.depth} is not 6n + 4; use 10, 16, 22 or 28")
+            raise ValueError(f"--depth {self.depth}: not 6n + 4; use 10, 16, 22 or 28")
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("--momentum 0: Nesterov needs momentum; add --no-nesterov")
         if self.warmup >= self.total_iterations:
             raise ValueError(
-                f"warmup: {self.warmup} does not end before iteration {self.total_iterations}"
+                f"--warmup {self.warmup}: does not end before iteration {self.total_iterations}"
             )
         return self
 
@@ -110,9 +113,14 @@ class Config(BaseModel):
         return iteration % (self.eval_every or self.iterations_per_epoch) == 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"own_impl: {message}; see --help\n")
+
+
 def parse(arguments: Sequence[str] | None = None) -> Config:
     """The settings from the command line; wrong ones end the program with one line and exit 2."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m own_impl",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -132,4 +140,5 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("_", "-") + ": " if first["loc"] else ""
-        parser.exit(2, f"own_impl: {option}{first['msg']}; see --help\n")
+        message = first["msg"].removeprefix("Value error, ")
+        parser.exit(2, f"own_impl: {option}{message}; see --help\n")

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -43,13 +44,13 @@ class Data:
             (self.train_images, self.train_labels),
             (self.test_images, self.test_labels),
         ):
-            digest.update(np.ascontiguousarray(images))
-            digest.update(labels.astype("<i8"))
+            digest.update(np.ascontiguousarray(images).data)
+            digest.update(labels.astype("<i8").data)
         return digest.hexdigest()
 
     def split_sha256(self) -> str:
         """Over the labelled indices (int64, little-endian) in the order drawn."""
-        return hashlib.sha256(self.labelled.astype("<i8")).hexdigest()
+        return hashlib.sha256(self.labelled.astype("<i8").data).hexdigest()
 
 
 def load(config: Config) -> Data:
@@ -74,7 +75,8 @@ def draw_labelled(labels: Labels, num_labeled: int, seed: int) -> Labels:
         )
     random = np.random.RandomState(seed)
     drawn = [random.choice(np.flatnonzero(labels == c), per_class, False) for c in range(classes)]
-    return np.concatenate(drawn).astype(np.int64)
+    indices: Labels = np.concatenate(drawn).astype(np.int64)
+    return indices
 
 
 def weights_sha256(weights: Mapping[str, torch.Tensor]) -> str:
@@ -83,28 +85,39 @@ def weights_sha256(weights: Mapping[str, torch.Tensor]) -> str:
     for name, tensor in sorted(weights.items()):
         if not name.endswith("num_batches_tracked"):
             digest.update(f"{name}{list(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().astype("<f4"))
+            digest.update(tensor.detach().cpu().contiguous().numpy().astype("<f4").data)
     return digest.hexdigest()
 
 
 def _labelled_indices(config: Config, labels: Labels) -> Labels:
     if config.labelled_indices is None:
         return draw_labelled(labels, config.num_labeled, config.seed)
-    indices = np.load(config.labelled_indices).astype(np.int64)
-    if len(indices) != config.num_labeled or indices.max() >= len(labels) or indices.min() < 0:
+    try:
+        indices = np.load(config.labelled_indices)
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(
-            f"--labelled-indices {config.labelled_indices}: not {config.num_labeled} indices "
-            f"into {len(labels)} training images"
+            f"--labelled-indices {config.labelled_indices}: not a readable .npy file ({error})"
+        ) from error
+    if (
+        indices.shape != (config.num_labeled,)
+        or indices.dtype.kind not in "iu"
+        or len(np.unique(indices)) != len(indices)
+        or not (indices.min() >= 0 and indices.max() < len(labels))
+    ):
+        raise DataError(
+            f"--labelled-indices {config.labelled_indices}: not {config.num_labeled} different "
+            f"indices (--num-labeled) into {len(labels)} training images"
         )
-    return indices
+    checked: Labels = indices.astype(np.int64)
+    return checked
 
 
-class _AnySums(CIFAR10):
+class _AnySums(CIFAR10):  # type: ignore[misc]  # torchvision is untyped
     """CIFAR-10's layout with files of any content: the user named the folder."""
 
-    train_list = [[name, None] for name, _ in CIFAR10.train_list]
-    test_list = [[name, None] for name, _ in CIFAR10.test_list]
-    meta = CIFAR10.meta | {"md5": None}
+    train_list: ClassVar = [[name, None] for name, _ in CIFAR10.train_list]
+    test_list: ClassVar = [[name, None] for name, _ in CIFAR10.test_list]
+    meta: ClassVar = CIFAR10.meta | {"md5": None}
 
 
 def _layout(root: Path) -> tuple[Images, Labels, Images, Labels]:

@@ -32,7 +32,7 @@ def evaluate(
     for start in range(0, len(images), batch_size):
         target = torch.from_numpy(labels[start : start + batch_size]).to(device)
         logits = network(normalise(images[start : start + batch_size], device)).float()
-        hits = logits.topk(5, dim=-1).indices.eq(target[:, None])
+        hits = logits.topk(min(5, logits.shape[1]), dim=-1).indices.eq(target[:, None])
         top1 += hits[:, 0].sum()
         top5 += hits.sum()
         loss += functional.cross_entropy(logits, target, reduction="sum")

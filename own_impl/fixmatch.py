@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -41,9 +42,7 @@ class Losses:
     mask: torch.Tensor
 
 
-def pseudo_labels(
-    weak_logits: torch.Tensor, threshold: float
-) -> tuple[torch.Tensor, torch.Tensor]:
+def pseudo_labels(weak_logits: torch.Tensor, threshold: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Hard pseudo-labels and which of them count: argmax(q) and max(q) >= tau; (N,) each.
 
     Args: logits (N, classes) of the weak views; no gradient flows back through them.
@@ -61,21 +60,23 @@ def unlabelled_loss(
 
 def interleave(x: torch.Tensor, groups: int) -> torch.Tensor:
     """Deal the N rows out to `groups` groups, so that every slice of the batch mixes all kinds."""
-    return x.unflatten(0, (-1, groups)).transpose(0, 1).flatten(0, 1)
+    return x.reshape(-1, groups, *x.shape[1:]).transpose(0, 1).flatten(0, 1)
 
 
 def deinterleave(x: torch.Tensor, groups: int) -> torch.Tensor:
     """Undo `interleave`."""
-    return x.unflatten(0, (groups, -1)).transpose(0, 1).flatten(0, 1)
+    return x.reshape(groups, -1, *x.shape[1:]).transpose(0, 1).flatten(0, 1)
 
 
 def make_optimizer(network: nn.Module, config: Config) -> torch.optim.SGD:
     """SGD; no weight decay on biases and batch norm (section 2.4 decays the rest)."""
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (free if "bias" in name or "bn" in name else decayed).append(parameter)
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": free, "weight_decay": 0.0}]
     return torch.optim.SGD(
-        [{"params": decayed}, {"params": free, "weight_decay": 0.0}],
+        groups,
         lr=config.lr,
         momentum=config.momentum,
         nesterov=config.nesterov,
@@ -108,7 +109,7 @@ class FixMatch:
         else:
             logits = self._forward(inputs)
         n, n_unlabelled = len(batch.labelled), len(batch.weak)
-        labelled, weak, strong = logits.split((n, n_unlabelled, n_unlabelled))
+        labelled, weak, strong = torch.split(logits, [n, n_unlabelled, n_unlabelled])
 
         loss_x = functional.cross_entropy(labelled, batch.targets)
         labels, mask = pseudo_labels(weak, self.config.threshold)
@@ -132,7 +133,7 @@ class FixMatch:
                 f"learning rate {lr:.6g}; a smaller --lr, a --warmup or --precision fp32 may help"
             )
         self.optimizer.zero_grad(set_to_none=True)
-        losses.total.backward()
+        torch.autograd.backward(losses.total)
         self.optimizer.step()
         self.ema.update()
         self.iteration += 1

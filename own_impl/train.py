@@ -6,6 +6,7 @@ import time
 from contextlib import nullcontext
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from own_impl import checkpoint
@@ -14,6 +15,7 @@ from own_impl.config import Config
 from own_impl.data import Data, DataError, load, weights_sha256
 from own_impl.evaluate import Evaluation, evaluate
 from own_impl.fixmatch import FixMatch, Losses
+from own_impl.initial_weights import draw
 from own_impl.metrics import Metrics
 from own_impl.wideresnet import WideResNet
 
@@ -76,10 +78,16 @@ def _device(config: Config) -> torch.device:
 
 def _network(config: Config, data: Data) -> WideResNet:
     """The network with the given initial weights, or those that the seed draws."""
-    torch.manual_seed(config.seed)
-    network = WideResNet(config.depth, config.widen_factor, int(data.train_labels.max()) + 1)
+    classes = int(data.train_labels.max()) + 1
+    network = draw(config.depth, config.widen_factor, classes, config.seed)
     if config.initial_weights is not None:
-        network.load_state_dict(load_file(config.initial_weights))
+        try:
+            network.load_state_dict(load_file(config.initial_weights))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise DataError(
+                f"--initial-weights {config.initial_weights}: not readable weights of "
+                f"WRN-{config.depth}-{config.widen_factor} ({type(error).__name__})"
+            ) from error
     return network
 
 
@@ -94,7 +102,10 @@ def _open_run(
         return metrics, seconds
     if metrics.path.exists():
         raise DataError(f"--out {config.out}: holds a run; add --resume or name another folder")
-    config.out.mkdir(parents=True, exist_ok=True)
+    try:
+        config.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"--out {config.out}: cannot be made ({error.strerror})") from error
     metrics.write(
         "start",
         settings=config.model_dump(mode="json") | {"iterations": config.total_iterations},

@@ -74,7 +74,9 @@ def _write_initial_weights(arguments: argparse.Namespace) -> None:
 
     network = {"first_stride": 1, "depth": arguments.depth, "widen_factor": arguments.widen_factor}
     rest = {"leaky_slope": 0.1, "bn_momentum": 0.001, "dropRate": 0.0}
-    builder = net_builder("WideResNet", False, network | rest | {"use_embed": False, "is_remix": False})
+    builder = net_builder(
+        "WideResNet", False, network | rest | {"use_embed": False, "is_remix": False}
+    )
     torch.manual_seed(arguments.seed)
     save_file(dict(builder(num_classes=10).state_dict()), arguments.out)
 
@@ -93,12 +95,16 @@ def _witness_training(facts: Path, progress: Path, shims: list[str]) -> None:
             {
                 "schema": 1,
                 "data_sha256": data_sha256(
-                    unlabelled.data, np.asarray(unlabelled.targets), test.data, np.asarray(test.targets)
+                    unlabelled.data,
+                    np.asarray(unlabelled.targets),
+                    test.data,
+                    np.asarray(test.targets),
                 ),
                 "initial_weights_sha256": weights_sha256(weights),
                 "parameters": sum(p.numel() for p in self.model.parameters()),
                 "arguments": vars(args),
                 "shims": shims,
+                "device": "cpu" if "cuda-on-cpu" in shims else torch.cuda.get_device_name(),
                 "torch_version": str(torch.__version__),
             },
         )

@@ -1,0 +1,1 @@
+"""Running children: where a command runs, and what is watched while it does."""

@@ -1,0 +1,110 @@
+"""What the harness needs to know of an implementation: how to start it and what it leaves.
+
+A new implementation is one module in this package with a function `create() -> Implementation`;
+it is found by the module's name. An implementation runs in a child process, in a folder of its
+own that already holds:
+
+- `data/` the data set in CIFAR-10's python layout,
+- `labelled.npy` the labelled indices, int64,
+- `initial.safetensors` the initial weights.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.data import Dataset
+from harness.errors import BadInput
+from harness.execution.job import Command
+from harness.profile import Profile
+from harness.records import Facts, Point
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+DATA, LABELLED, INITIAL_WEIGHTS = "data", "labelled.npy", "initial.safetensors"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run that is asked for."""
+
+    profile: Profile
+    dataset: Dataset
+    labels: int
+    seed: int
+    device: str  # cpu or cuda
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running run is: updates made, of how many, in how many seconds of training."""
+
+    iteration: int
+    iterations: int
+    seconds: float
+    mask: float | None = None
+
+    @property
+    def rate(self) -> float:
+        """Iterations a second."""
+        return self.iteration / self.seconds if self.seconds > 0 else 0.0
+
+
+class Implementation(ABC):
+    """One way to train FixMatch."""
+
+    name: str
+    title: str
+
+    @abstractmethod
+    def unavailable(self) -> str | None:
+        """Why it cannot run here, in one line; None if it can."""
+
+    @abstractmethod
+    def commit(self) -> str:
+        """The commit of its source."""
+
+    @abstractmethod
+    def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
+        """Writes the initial weights that it draws for `seed` to `out` (safetensors)."""
+
+    @abstractmethod
+    def train_command(self, request: Request, folder: Path) -> Command:
+        """Trains in `folder`; writes there what settings files the child needs."""
+
+    @abstractmethod
+    def log(self, folder: Path) -> Path:
+        """The log that it writes, in its own format."""
+
+    @abstractmethod
+    def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
+        """Its evaluations so far; `class_counts` are the test set's. Raises LogError."""
+
+    @abstractmethod
+    def facts(self, folder: Path) -> Facts | None:
+        """What it itself recorded of what it used; None before it has."""
+
+    @abstractmethod
+    def progress(self, folder: Path) -> Progress | None:
+        """How far it is; None before it has begun."""
+
+
+def names() -> list[str]:
+    """The implementations that there are: the modules of this package with a `create`."""
+    package = importlib.import_module("harness.implementations")
+    modules = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(name for name in modules if name != "base" and not name.endswith("_entry"))
+
+
+def create(name: str) -> Implementation:
+    """The implementation of that name. Raises BadInput for an unknown one."""
+    if name not in names():
+        raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
+    implementation: Implementation = importlib.import_module(
+        f"harness.implementations.{name}"
+    ).create()
+    return implementation

@@ -1,0 +1,182 @@
+"""TorchSSL's unmodified `fixmatch.py`, in a child process through `torchssl_entry.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from harness.execution.job import Command
+from harness.fingerprints import split_sha256
+from harness.implementations.base import (
+    DATA,
+    REPOSITORY,
+    Implementation,
+    Progress,
+    Request,
+)
+from harness.logs.torchssl import read
+from harness.profile import Profile
+from harness.provenance import source_sha256
+from harness.records import Facts, Point, write_text
+
+COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
+# Of that commit's Python files, by provenance.source_sha256.
+SOURCE_SHA256 = "b945989c83cec2d1e373e868665754b3b500036a66d46d27b5bf5ae2621ba46d"
+SAVE_NAME = "torchssl"
+
+
+class TorchSSL(Implementation):
+    """The reference, from third_party/torchssl or the folder that TORCHSSL_DIR names."""
+
+    name = "torchssl"
+    title = "FixMatch (TorchSSL)"
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+
+    def unavailable(self) -> str | None:
+        if not (self.source / "fixmatch.py").is_file():
+            return (
+                f"no fixmatch.py in {_shown(self.source)}: run 'git submodule update --init', or "
+                "set TORCHSSL_DIR to a checkout"
+            )
+        if _source_sha256_once(self.source) != SOURCE_SHA256:
+            return (
+                f"{_shown(self.source)} is not TorchSSL at commit {COMMIT[:7]}, unmodified: "
+                "check that commit out there"
+            )
+        return None
+
+    def commit(self) -> str:
+        return COMMIT
+
+    def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
+        network = ("--depth", str(profile.depth), "--widen-factor", str(profile.widen_factor))
+        return self._command("weights", "--seed", str(seed), *network, "--out", str(out))
+
+    def train_command(self, request: Request, folder: Path) -> Command:
+        config = yaml.safe_dump(settings(request), sort_keys=False)
+        write_text(folder / "config.yaml", config)
+        shims = []
+        if request.device == "cpu":
+            shims.append("cuda-on-cpu")
+        if not request.dataset.official:
+            shims.append("data-sums")
+        options = ["--config", "config.yaml", "--facts", "facts.json"]
+        options += ["--progress", "progress.json", *(f"--shim={shim}" for shim in shims)]
+        return self._command("train", *options)
+
+    def log(self, folder: Path) -> Path:
+        return folder / SAVE_NAME / "log.txt"
+
+    def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
+        return read(self.log(folder), class_counts)
+
+    def facts(self, folder: Path) -> Facts | None:
+        content = _read_json(folder / "facts.json")
+        drawn = folder / SAVE_NAME / "sampled_label_idx.npy"
+        if content is None or not drawn.exists():
+            return None
+        return Facts(
+            data_sha256=content["data_sha256"],
+            split_sha256=split_sha256(np.load(drawn)),
+            initial_weights_sha256=content["initial_weights_sha256"],
+            torch_version=content["torch_version"],
+            device=content["device"],
+            shims=tuple(content["shims"]),
+        )
+
+    def progress(self, folder: Path) -> Progress | None:
+        state = _read_json(folder / "progress.json")
+        if state is None:
+            return None
+        return Progress(state["iteration"], state["iterations"], state["seconds"])
+
+    def _command(self, *arguments: str) -> Command:
+        module = "harness.implementations.torchssl_entry"
+        argv = (sys.executable, "-m", module, "--torchssl", str(self.source), *arguments)
+        environment = {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+        return Command(argv, environment)
+
+
+def create() -> Implementation:
+    """Found by `implementations.base.create`."""
+    named = os.environ.get("TORCHSSL_DIR")
+    return TorchSSL(Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl")
+
+
+def settings(request: Request) -> dict[str, Any]:
+    """The whole of TorchSSL's YAML: it fills in nothing and refuses nothing by itself."""
+    profile = request.profile
+    return {
+        "save_dir": ".",
+        "save_name": SAVE_NAME,
+        "resume": False,
+        "load_path": None,
+        "overwrite": True,
+        "use_tensorboard": True,
+        "epoch": 1,
+        "num_train_iter": profile.iterations,
+        "num_eval_iter": profile.eval_every,
+        "num_labels": request.labels,
+        "batch_size": profile.batch_size,
+        "eval_batch_size": 1024,
+        "hard_label": True,
+        "T": 0.5,  # sharpening, unused with hard labels
+        "p_cutoff": profile.threshold,
+        "ulb_loss_ratio": profile.lambda_u,
+        "uratio": profile.mu,
+        "ema_m": profile.ema_decay,
+        "optim": "SGD",
+        "lr": profile.lr,
+        "momentum": profile.momentum,
+        "weight_decay": profile.weight_decay,
+        "amp": False,
+        "clip": 0,
+        "net": "WideResNet",
+        "net_from_name": False,
+        "depth": profile.depth,
+        "widen_factor": profile.widen_factor,
+        "leaky_slope": 0.1,
+        "dropout": 0.0,
+        "data_dir": DATA,
+        "dataset": "cifar10",
+        "train_sampler": "RandomSampler",
+        "num_classes": request.dataset.num_classes,
+        "num_workers": 1,
+        "alg": "fixmatch",
+        "seed": request.seed,
+        "world_size": 1,
+        "rank": 0,
+        "multiprocessing_distributed": False,
+        "dist_url": "tcp://127.0.0.1:10006",
+        "dist_backend": "nccl",
+        "gpu": 0,
+    }
+
+
+@cache
+def _source_sha256_once(source: Path) -> str:
+    return source_sha256(source)
+
+
+def _shown(source: Path) -> str:
+    """Relative to the repository where it lies in it: the text goes into committed files."""
+    inside = source.is_relative_to(REPOSITORY)
+    return str(source.relative_to(REPOSITORY)) if inside else f"TORCHSSL_DIR={source}"
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+    except (FileNotFoundError, ValueError):
+        return None

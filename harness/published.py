@@ -1,0 +1,52 @@
+"""Cited accuracies, each with its selection rule and caveat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import BadInput
+from harness.profile import CONFIGS
+
+
+class Row(BaseModel):
+    """One source: accuracies and sample deviations in percent, by label count."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    short: str
+    selection: Literal["best", "last", "mean20", "median20", "unstated"]
+    n: int
+    accuracy: dict[int, float]
+    deviation: dict[int, float]
+    caveat: str
+
+
+class Published(BaseModel):
+    """All cited rows, and the data set that they are of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(alias="schema")
+    data: str
+    rows: tuple[Row, ...]
+
+    def of(self, data: str, selection: str) -> list[Row]:
+        """Rows that may stand beside results on `data` under `selection`: the same rule only."""
+        return [row for row in self.rows if self.data == data and row.selection == selection]
+
+
+def load(path: Path = CONFIGS / "published.yaml") -> Published:
+    """Read and check the file; BadInput names the key that is wrong."""
+    try:
+        return Published.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not YAML ({str(error).splitlines()[0]})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(the file)"
+        raise BadInput(f"{path}: {key}: {first['msg']}; correct the file") from error

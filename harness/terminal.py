@@ -1,0 +1,111 @@
+"""What the terminal shows: a plan, a live line for the run in progress, and the end.
+
+Where there is no terminal, lines are plain and only written when there is news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from harness.implementations.base import Progress
+from harness.records import Point
+
+
+class Watcher(Protocol):
+    """Told how a run goes, about twice a second."""
+
+    def update(self, progress: Progress | None, latest: Point | None) -> None: ...
+
+
+class Terminal:
+    """All of the harness's output to people."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = 160  # a file has no width; 80 would fold the tables
+
+    def say(self, text: str = "") -> None:
+        """One line."""
+        self.console.print(text, markup=False, emoji=False)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A small table; plain columns where there is no terminal."""
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self.console.print(table)
+
+    def run(self, title: str) -> RunLine:
+        """The line of the run that starts now; use it in a `with`."""
+        return RunLine(self.console, title)
+
+
+class RunLine:
+    """The live line of one run."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self.console = console
+        self.title = title
+        self._shown: Point | None = None
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> RunLine:
+        if self.console.is_terminal:
+            self._live.start()
+            self._live.update(Text(f"{self.title}: starting"))
+        else:
+            self.console.print(f"{self.title}: starting", markup=False, emoji=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def update(self, progress: Progress | None, latest: Point | None) -> None:
+        """Show how far the run is; without a terminal, only after a new evaluation."""
+        if progress is None:
+            return
+        text = f"{self.title}: {describe(progress, latest)}"
+        if self.console.is_terminal:
+            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
+        elif latest is not None and latest != self._shown:
+            self._shown = latest
+            self.console.print(text, markup=False, emoji=False)
+
+
+def describe(progress: Progress, latest: Point | None) -> str:
+    """`iteration 400/1600 (25%), 9.1 it/s, 2m 12s left, top-1 41.60 at 351, mask 0.31`."""
+    share = 100 * progress.iteration / progress.iterations
+    parts = [f"iteration {progress.iteration}/{progress.iterations} ({share:.0f}%)"]
+    if progress.rate > 0:
+        left = (progress.iterations - progress.iteration) / progress.rate
+        parts += [f"{progress.rate:.1f} it/s", f"{duration(left)} left"]
+    mask = progress.mask
+    if latest is not None:
+        parts.append(f"top-1 {latest.top1:.2f} at {latest.iteration}")
+        mask = latest.mask if mask is None else mask
+    if mask is not None:
+        parts.append(f"mask {mask:.2f}")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """`48s`, `3m 20s`, `2h 05m`, `3d 4h`."""
+    whole = max(0, round(seconds))
+    minutes, s = divmod(whole, 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    if days:
+        return f"{days}d {h}h"
+    if hours:
+        return f"{hours}h {m:02d}m"
+    return f"{minutes}m {s:02d}s" if minutes else f"{s}s"

@@ -1,0 +1,33 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import harness.implementations
+from harness.data import write_layout
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+FAKES = Path(__file__).resolve().parent / "fakes"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A small data set in CIFAR-10's layout: 40 training and 5 test images of each class."""
+    random = np.random.default_rng(0)
+    root = tmp_path / "data set"  # the space is on purpose
+    train = random.integers(0, 256, (400, 32, 32, 3), dtype=np.uint8)
+    test = random.integers(0, 256, (50, 32, 32, 3), dtype=np.uint8)
+    write_layout(root, train, np.arange(400) % 10, test, np.arange(50) % 10)
+    return root
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The stand-in implementation is there, and TorchSSL is not."""
+    path = [*harness.implementations.__path__, str(FAKES)]
+    monkeypatch.setattr(harness.implementations, "__path__", path)
+    monkeypatch.setenv("TORCHSSL_DIR", str(tmp_path / "no torchssl"))

@@ -1,0 +1,56 @@
+"""A stand-in implementation that trains nothing: tests of the flow that take no time.
+
+Found like any other, once this folder is on the path of `harness.implementations`. What its child
+does is set by FAKE_MODE: see fake_entry.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.execution.job import Command
+from harness.implementations.base import Implementation, Progress, Request
+from harness.implementations.own import Own
+from harness.logs.own import read
+from harness.profile import Profile
+from harness.records import Facts, Point
+
+CHILD = Path(__file__).with_name("fake_entry.py")
+
+
+class Fake(Implementation):
+    name = "fake"
+    title = "Fake"
+
+    def unavailable(self) -> str | None:
+        return None
+
+    def commit(self) -> str:
+        return "fake"
+
+    def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
+        return Command((sys.executable, str(CHILD), "weights", str(out)))
+
+    def train_command(self, request: Request, folder: Path) -> Command:
+        profile = request.profile
+        after = ",".join(str(n) for n in profile.evaluated_after())
+        options = (after, request.dataset.sha256, str(profile.iterations))
+        return Command((sys.executable, str(CHILD), "train", *options))
+
+    def log(self, folder: Path) -> Path:
+        return folder / "metrics.jsonl"
+
+    def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
+        return read(self.log(folder))
+
+    def facts(self, folder: Path) -> Facts | None:
+        return Own().facts(folder)
+
+    def progress(self, folder: Path) -> Progress | None:
+        return Own().progress(folder)
+
+
+def create() -> Implementation:
+    return Fake()

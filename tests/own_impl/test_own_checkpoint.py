@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from own_impl import checkpoint
+from own_impl.checkpoint import CheckpointError
+from own_impl.config import Config
+from own_impl.fixmatch import Batch, FixMatch
+from own_impl.wideresnet import WideResNet
+
+Tiny = Callable[..., Config]
+
+
+def _model(config: Config, seed: int = 0) -> FixMatch:
+    torch.manual_seed(seed)
+    return FixMatch(WideResNet(config.depth, config.widen_factor), config)
+
+
+@pytest.fixture
+def saved(tiny: Tiny, batch: Batch, tmp_path: Path) -> tuple[FixMatch, Path]:
+    model = _model(tiny())
+    model.step(batch)
+    path = tmp_path / "checkpoint.pt"
+    checkpoint.save(path, model, 12.5)
+    return model, path
+
+
+def test_a_loaded_model_goes_on_as_the_saved_one(
+    saved: tuple[FixMatch, Path], tiny: Tiny, batch: Batch
+) -> None:
+    model, path = saved
+    other = _model(tiny(), seed=1)
+    assert checkpoint.load(path, other) == 12.5
+    assert other.iteration == 1
+    for _ in range(2):
+        assert torch.equal(model.step(batch).total, other.step(batch).total)
+    for name, value in model.network.state_dict().items():
+        assert torch.equal(value, other.network.state_dict()[name]), name
+    for name, value in model.ema.average.items():
+        assert torch.equal(value, other.ema.average[name]), name
+
+
+def test_only_whole_files_are_left(saved: tuple[FixMatch, Path]) -> None:
+    model, path = saved
+    checkpoint.save(path, model, 13.0)
+    checkpoint.export_final(path.with_name("final.safetensors"), model)
+    assert sorted(p.name for p in path.parent.iterdir()) == ["checkpoint.pt", "final.safetensors"]
+
+
+def test_a_save_that_fails_leaves_the_last_checkpoint(
+    saved: tuple[FixMatch, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, path = saved
+    before = path.read_bytes()
+
+    def disk_full(_: object, file: object) -> None:
+        file.write(b"half")  # type: ignore[attr-defined]
+        raise OSError("no space left")
+
+    monkeypatch.setattr(checkpoint.torch, "save", disk_full)
+    with pytest.raises(OSError, match="no space left"):
+        checkpoint.save(path, model, 20.0)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text"])
+def test_a_damaged_checkpoint_is_refused(saved: tuple[FixMatch, Path], damage: str) -> None:
+    model, path = saved
+    whole = path.read_bytes()
+    content = {"truncated": whole[: len(whole) // 2], "empty": b"", "text": b"hello\n"}[damage]
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt: damaged .*; move it away") as error:
+        checkpoint.load(path, model)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [{"schema": 2}, {}, [1, 2]], ids=str)
+def test_another_schema_is_refused(saved: tuple[FixMatch, Path], content: object) -> None:
+    model, path = saved
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=r"schema (2|None), this code reads 1; start again"):
+        checkpoint.load(path, model)
+
+
+@pytest.mark.parametrize(
+    "other", [{"depth": 16}, {"widen_factor": 2}, {"seed": 7}, {"lr": 0.5}], ids=str
+)
+def test_a_checkpoint_of_other_settings_is_refused(
+    saved: tuple[FixMatch, Path], tiny: Tiny, other: dict[str, int]
+) -> None:
+    (name, asked) = next(iter(other.items()))
+    with pytest.raises(CheckpointError, match=rf"made with {name} = .*, asked for is {asked};"):
+        checkpoint.load(saved[1], _model(tiny(**other)))
+
+
+def test_an_incomplete_checkpoint_is_refused(
+    saved: tuple[FixMatch, Path], tiny: Tiny, tmp_path: Path
+) -> None:
+    state = torch.load(saved[1], weights_only=True)
+    del state["network"]["fc.weight"]
+    torch.save(state, tmp_path / "incomplete.pt")
+    with pytest.raises(CheckpointError, match=r"incomplete \(RuntimeError\)"):
+        checkpoint.load(tmp_path / "incomplete.pt", _model(tiny()))
+
+
+def test_no_checkpoint_names_the_remedy(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"gone\.pt: no checkpoint .*leave --resume out"):
+        checkpoint.load(tmp_path / "gone.pt", _model(tiny()))
+
+
+def test_a_checkpoint_cannot_run_code(saved: tuple[FixMatch, Path], tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return Path.touch, (tmp_path / "ran",)
+
+    model, path = saved
+    torch.save({"schema": 1, "network": Evil()}, path)
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.load(path, model)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("use_ema", [True, False])
+def test_what_is_evaluated_is_exported(
+    tiny: Tiny, batch: Batch, tmp_path: Path, use_ema: bool
+) -> None:
+    model = _model(tiny(use_ema=use_ema))
+    model.step(batch)
+    path = tmp_path / "final-ema.safetensors"
+    checkpoint.export_final(path, model)
+    exported, live = load_file(path), model.network.state_dict()
+    assert set(exported) == set(live)
+    for name, value in exported.items():
+        expected = model.ema.average.get(name, live[name]) if use_ema else live[name]
+        assert torch.equal(value, expected), name
+    assert not torch.equal(live["fc.weight"], model.ema.average["fc.weight"])

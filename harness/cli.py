@@ -100,7 +100,8 @@ def main() -> int:
         return error.exit_code
     except typer.Exit as done:
         return done.exit_code
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):
+        print("error: interrupted; the same command goes on from here", file=sys.stderr)
         return 3
     except Exception as error:
         # Click's own complaints about options; anything else is a defect and shows its trace.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -77,7 +78,7 @@ def render(figure: Figure, kind: str) -> bytes:
 
 def _panel(axes: Axes, points: pd.DataFrame, titles: dict[str, str]) -> None:
     ends: list[tuple[float, float, str]] = []
-    for style, (name, title) in zip(STYLES, sorted(titles.items()), strict=False):
+    for style, (name, title) in zip(cycle(STYLES), sorted(titles.items()), strict=False):
         own = points[points["implementation"] == name]
         if own.empty:
             continue

@@ -17,9 +17,10 @@ from harness.execution import local
 from harness.fingerprints import split_sha256
 from harness.implementations import base
 from harness.implementations.base import Implementation, Request
-from harness.implementations.own import iterations_per_epoch
 from harness.records import Manifest, Point, Status
 from harness.terminal import RunLine, Terminal
+
+START_SECONDS = 15.0  # what a child takes to load its libraries, about
 
 
 class Launcher:
@@ -65,9 +66,10 @@ class Launcher:
             and manifest.status is Status.DONE
             and manifest.wall_seconds
         ]
-        if not rates:
-            rates = [request.profile.seconds_per_iteration.get(implementation.name, 0.0)]
-        return float(np.median(rates)) * request.profile.iterations or None
+        if rates:
+            return float(np.median(rates)) * request.profile.iterations
+        guess = request.profile.seconds_per_iteration.get(implementation.name)
+        return guess and START_SECONDS + guess * request.profile.iterations
 
     def run(self, implementation: Implementation, request: Request) -> None:
         """Train, whatever comes of it; only an interruption by the user is raised (Incomplete)."""
@@ -91,21 +93,23 @@ class Launcher:
             records.write_manifest(folder, manifest.model_copy(update=gone))
             self.terminal.say(f"{name}: unavailable: {reason}")
             return
-        began = time.monotonic()
         attempt = runs.attempt_folder(folder, manifest.attempt)
         try:
             attempt.mkdir(parents=True)
             records.write_manifest(folder, manifest)
             self._prepare(implementation, request, attempt)
+            began = time.monotonic()
             with self.terminal.run(name) as line:
                 command = implementation.train_command(request, attempt)
                 watch = _Watch(implementation, request, attempt, line)
                 code = local.run(command, attempt, watch)
+            outcome = _outcome(implementation, request, attempt, code, time.monotonic() - began)
         except KeyboardInterrupt:
             stopped = {"status": Status.FAILED, "reason": "interrupted"}
             records.write_manifest(folder, manifest.model_copy(update=stopped))
             raise Incomplete(f"{name}: interrupted; 'make compare' runs it again") from None
-        outcome = _outcome(implementation, request, attempt, code, time.monotonic() - began)
+        except (HarnessError, OSError) as error:
+            outcome = {"status": Status.FAILED, "reason": f"could not be started: {error}"}
         records.write_manifest(folder, manifest.model_copy(update=outcome))
         self._report(name, implementation, request, attempt, outcome)
 
@@ -114,12 +118,10 @@ class Launcher:
         (attempt / base.DATA).symlink_to(request.dataset.root.resolve(), target_is_directory=True)
         np.save(attempt / base.LABELLED, split.draw(request.labels, request.seed, request.dataset))
         source = _draws_initial_weights(implementation)
-        out = attempt / base.INITIAL_WEIGHTS
+        out = Path(base.INITIAL_WEIGHTS)  # the child works in `attempt`
         command = source.weights_command(request.profile, request.seed, out)
         if local.run(command, attempt) != 0:
-            raise HarnessError(
-                f"{attempt}: {source.name} drew no initial weights: {_last_line(attempt)}"
-            )
+            raise HarnessError(f"{source.name} drew no initial weights: {_last_line(attempt)}")
 
     def _report(
         self,
@@ -144,7 +146,7 @@ def request_settings(request: Request) -> dict[str, Any]:
     indices = split.draw(request.labels, request.seed, request.dataset)
     return {
         **request.profile.hyper_parameters(),
-        "iterations_per_epoch": iterations_per_epoch(request),
+        "iterations_per_epoch": request.iterations_per_epoch,
         "data": request.dataset.name,
         "test_class_counts": request.dataset.test_class_counts,
         "data_sha256": request.dataset.sha256,

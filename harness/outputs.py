@@ -34,7 +34,7 @@ def write(folder: Path, profile: Profile) -> None:
 def show(folder: Path, terminal: Terminal) -> None:
     """The table on the terminal, and where the files are."""
     terminal.say()
-    terminal.say((folder / MARKDOWN).read_text(encoding="utf-8"))
+    terminal.markdown((folder / MARKDOWN).read_text(encoding="utf-8"))
     for name in (TABLE, MARKDOWN, POINTS, f"{FIGURE}.svg", f"{FIGURE}.png"):
         terminal.say(f"  {folder / name}")
 

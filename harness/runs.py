@@ -88,8 +88,10 @@ def _difference(run: Run, peers: Sequence[Run]) -> str:
     for field, rung in RUNGS.items():
         used = getattr(facts, field)
         asked = run.manifest.settings.get(field)
-        if asked is not None and used != asked:
-            return f"{rung}: it used {used[:12]}, asked for was {asked[:12]}"
+        if asked is not None:  # that decides; a peer that strayed is marked itself
+            if used != asked:
+                return f"{rung}: it used {used[:12]}, asked for was {asked[:12]}"
+            continue
         for peer in peers:
             theirs = _fact(peer.manifest.facts, field)
             if peer.status is Status.DONE and theirs is not None and theirs != used:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.live import Live
+from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
@@ -34,6 +35,10 @@ class Terminal:
     def say(self, text: str = "") -> None:
         """One line."""
         self.console.print(text, markup=False, emoji=False)
+
+    def markdown(self, text: str) -> None:
+        """Rendered on a terminal, as it is elsewhere."""
+        self.console.print(Markdown(text) if self.console.is_terminal else Text(text))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A small table; plain columns where there is no terminal."""

@@ -38,6 +38,11 @@ class Request:
     seed: int
     device: str  # cpu or cuda
 
+    @property
+    def iterations_per_epoch(self) -> int:
+        """Iterations in which as many unlabelled images are seen as there are, rounded up."""
+        return -(-self.dataset.train_size // (self.profile.batch_size * self.profile.mu))
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -55,7 +55,7 @@ class Own(Implementation):
             "device": request.device,
             "out": ".",
             "eval-at": ",".join(str(n) for n in profile.evaluated_after()),
-            "iterations-per-epoch": iterations_per_epoch(request),
+            "iterations-per-epoch": request.iterations_per_epoch,
             "checkpoint-every": max(100, profile.eval_every),
         }
         return _command("own_impl", options | profile.hyper_parameters() | {"eval_every": None})
@@ -89,12 +89,6 @@ class Own(Implementation):
 def create() -> Implementation:
     """Found by `implementations.base.create`."""
     return Own()
-
-
-def iterations_per_epoch(request: Request) -> int:
-    """Iterations in which as many unlabelled images are seen as there are, rounded up."""
-    per_iteration = request.profile.batch_size * request.profile.mu
-    return -(-request.dataset.train_size // per_iteration)
 
 
 def _command(module: str, options: dict[str, object]) -> Command:

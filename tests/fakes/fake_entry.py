@@ -2,7 +2,8 @@
 
 ok; crash (exit 7 half way); killed (SIGKILL half way); short (stops early, exit 0); garbage (an
 evaluation that cannot be read); wrong-data, wrong-split, wrong-weights (used others than asked
-for); slow (half a second an evaluation); silent (writes nothing, exit 0).
+for); no-weights (fails before it trains); slow (half a second an evaluation); silent (exit 0, no
+log).
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def train(after: list[int], data_sha256: str, iterations: int, mode: str) -> Non
 
 
 if __name__ == "__main__":
+    if os.environ.get("FAKE_MODE") == "no-weights":
+        sys.exit("out of luck")
     if sys.argv[1] == "weights":
         Path(sys.argv[2]).write_bytes(b"weights")
     else:

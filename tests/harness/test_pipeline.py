@@ -82,6 +82,13 @@ def test_a_comparison_leaves_all_its_files(case: Case) -> None:
     assert "To do" in case.text and "done in" in case.text and "table.csv" in case.text
 
 
+def test_a_relative_results_folder(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.results.mkdir()
+    monkeypatch.chdir(case.results)
+    case.compare(results=Path())
+    assert case.table()["status"].tolist() == ["done"]
+
+
 def test_a_second_comparison_does_nothing_and_says_so(case: Case) -> None:
     case.compare()
     before = {p: (p.read_bytes(), p.stat().st_mtime) for p in case.folder.glob("runs/*/*/*.jsonl")}
@@ -123,6 +130,16 @@ def test_a_run_that_fails_is_told_and_never_a_number(
     assert row["status"] == "failed"
     assert pd.isna(row["last_top1"]) and pd.isna(row["best_top1"])
     assert "| Fake | failed |" in (case.folder / "table.md").read_text()
+
+
+def test_a_run_that_cannot_be_started_is_told_and_the_others_go_on(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "no-weights")
+    with pytest.raises(Incomplete, match="40-seed0-fake failed, 80-seed0-fake failed"):
+        case.compare(labels=[40, 80])
+    assert "fake drew no initial weights: out of luck" in case.text
+    assert case.table()["status"].tolist() == ["failed", "failed"]
 
 
 def test_a_failed_run_is_run_again_and_its_first_attempt_kept(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from harness import settings_file
 from harness.errors import BadInput
+from harness.settings_file import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 Selection = Literal["best", "last", "mean20", "median20"]
 
 
@@ -93,14 +93,7 @@ def load(name: str, iterations: int | None = None) -> Profile:
 
 def read(path: Path) -> Profile:
     """Read and check one profile file."""
-    try:
-        return Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not YAML ({str(error).splitlines()[0]})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(the file)"
-        raise BadInput(f"{path}: {key}: {first['msg']}; correct the file") from error
+    return settings_file.read(path, Profile)
 
 
 def resolve_auto(name: str) -> tuple[str, str]:

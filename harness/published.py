@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from harness.errors import BadInput
-from harness.profile import CONFIGS
+from harness import settings_file
+from harness.settings_file import CONFIGS
 
 
 class Row(BaseModel):
@@ -42,11 +41,4 @@ class Published(BaseModel):
 
 def load(path: Path = CONFIGS / "published.yaml") -> Published:
     """Read and check the file; BadInput names the key that is wrong."""
-    try:
-        return Published.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not YAML ({str(error).splitlines()[0]})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(the file)"
-        raise BadInput(f"{path}: {key}: {first['msg']}; correct the file") from error
+    return settings_file.read(path, Published)

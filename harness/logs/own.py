@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput, LogError
+from harness.errors import LogError
+from harness.logs import text
 from harness.records import Point
 
 SCHEMA = 1
@@ -21,15 +22,8 @@ def read(path: Path) -> list[Point]:
     without its newline was cut by a kill and is left out unless it is whole.
     Raises BadInput for a file that cannot be opened, LogError for a line that cannot be read.
     """
-    try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise BadInput(
-            f"{path}: cannot be read ({error.strerror}); name a metrics.jsonl"
-        ) from error
-
     points: list[Point] = []
-    lines = text.split("\n")
+    lines = text.read(path, "metrics.jsonl").split("\n")
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -37,10 +31,10 @@ def read(path: Path) -> list[Point]:
             entry = _entry(line)
             _check_schema(entry, f"{path}:{number}")
             if entry["kind"] == "resume":
-                _drop_from(points, int(entry["iteration"]) + 1)
+                text.drop_from(points, int(entry["iteration"]) + 1)
             elif entry["kind"] == "evaluation":
                 point = _point(entry)
-                _drop_from(points, point.iteration)
+                text.drop_from(points, point.iteration)
                 points.append(point)
         except (KeyError, TypeError, ValueError) as error:
             if number == len(lines):
@@ -79,12 +73,6 @@ def _point(entry: dict[str, Any]) -> Point:
     if not 0 <= values["top1"] <= 100:
         raise ValueError(f"top1 {values['top1']} is no percentage")
     return Point(iteration=int(entry["iteration"]), **values)
-
-
-def _drop_from(points: list[Point], iteration: int) -> None:
-    """Drop the points at `iteration` and past it."""
-    while points and points[-1].iteration >= iteration:
-        points.pop()
 
 
 def _problem(error: Exception) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import BadInput, LogError
+from harness.errors import LogError
+from harness.logs import text
 from harness.records import Point
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -37,8 +38,7 @@ def read(path: Path) -> list[Point]:
                 early = state, evaluation
                 continue
             point = _placed(evaluation, train)
-            while points and points[-1].iteration >= point.iteration:
-                points.pop()
+            text.drop_from(points, point.iteration)
             points.append(point)
     if early:
         raise early[0].error("no 'Train Epoch:' line says at which iteration")
@@ -67,11 +67,7 @@ class _State:
 
 
 def _states(path: Path) -> Iterator[_State]:
-    try:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); name a text file") from error
-    lines = _ANSI.sub("", text).split("\n")
+    lines = _ANSI.sub("", text.read(path, "text file")).split("\n")
     for number, line in enumerate(lines, 1):
         parts = [part for drawn in line.split("\r") for part in _STATE_START.split(drawn)]
         for index, part in enumerate(parts, 1):

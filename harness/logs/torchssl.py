@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.errors import BadInput, LogError
+from harness.logs import text
 from harness.records import Point
 
 _HEAD = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+\] "
@@ -33,14 +34,14 @@ def read(path: Path, class_counts: Sequence[int] | None = None) -> list[Point]:
     Raises BadInput (no such file, other classes), LogError (an evaluation that cannot be read).
     """
     log = _Log(path, class_counts)
-    for record in _records(_text(path)):
+    for record in _records(text.read(path, "log.txt")):
         log.take(record)
     return log.points
 
 
 def num_train_iter(path: Path) -> int | None:
     """The iterations that the log's last start asked for; None: it logs none. Raises BadInput."""
-    found = [_ARGUMENTS.match(record.text) for record in _records(_text(path))]
+    found = [_ARGUMENTS.match(record.text) for record in _records(text.read(path, "log.txt"))]
     return next((int(match[1]) for match in reversed(found) if match), None)
 
 
@@ -55,16 +56,9 @@ class _Record:
     cut: bool  # not ended by a newline: the writer was killed inside it
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8", errors="replace")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); name a log.txt") from error
-
-
-def _records(text: str) -> Iterator[_Record]:
+def _records(content: str) -> Iterator[_Record]:
     """One a line; more where a kill left a line without its end and the next start went on."""
-    lines = text.split("\n")
+    lines = content.split("\n")
     for number, line in enumerate(lines, 1):
         parts = [part for part in _RECORD_START.split(line.rstrip("\r")) if part]
         for part, following in zip(parts, [*parts[1:], None], strict=False):
@@ -190,8 +184,7 @@ class _Log:
 
     def _add(self, point: Point, time: datetime | None) -> None:
         """Put a point in place of all that are not before it; the clock goes on from the rest."""
-        while self.points and self.points[-1].iteration >= point.iteration:
-            self.points.pop()
+        text.drop_from(self.points, point.iteration)
         if not self._evaluated:
             self._before = (self.points[-1].seconds or 0.0) if self.points else 0.0
             self._evaluated = True

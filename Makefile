@@ -44,8 +44,9 @@ clean:  ## remove .venv and caches; results stay
 $(STAMP): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo 'error: PYTHON=$(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12'; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
+	@echo 'Installing into .venv, once (some GB with torch) ...'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
 	    && $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock \
 	    || $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@

@@ -26,6 +26,8 @@ app = typer.Typer(
     "Exit codes: 0 done; 1 a check found a difference; 2 bad input; 3 incomplete.",
 )
 
+MOST = 2**32 - 1  # what NumPy takes as a seed
+
 ProfileOption = Annotated[
     str,
     typer.Option(help=f"auto (cifar10 with CUDA, else quick), {', '.join(profile.names())}"),
@@ -57,7 +59,7 @@ def compare(
     question = pipeline.Question(
         labels=_whole_numbers("LABELS", labels),
         seeds=_whole_numbers("SEEDS", seeds),
-        implementations=_unique(implementations.split()),
+        implementations=list(dict.fromkeys(implementations.split())),
         profile=profile,
         results=results,
         iterations=_iterations(iterations),
@@ -117,13 +119,15 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _whole_numbers(name: str, text: str) -> list[int]:
-    words = _unique(text.replace(",", " ").split())
+    words = text.replace(",", " ").split()
     if not words:
         raise BadInput(f"{name}: empty; give whole numbers, as {name}=40")
     for word in words:
         if not word.isascii() or not word.isdigit():
             raise BadInput(f"{name} {word}: not a whole number of 0 or more")
-    return [int(word) for word in words]
+        if int(word) > MOST:
+            raise BadInput(f"{name} {word}: at most {MOST}")
+    return list(dict.fromkeys(int(word) for word in words))
 
 
 def _iterations(text: str) -> int | None:
@@ -133,7 +137,3 @@ def _iterations(text: str) -> int | None:
     if rest or number == 0:
         raise BadInput(f"ITERATIONS {text}: one whole number above 0")
     return number
-
-
-def _unique(words: list[str]) -> list[str]:
-    return list(dict.fromkeys(words))

@@ -144,13 +144,15 @@ def read_dataset(root: Path) -> Dataset:
     train_labels = np.concatenate([labels for _, labels in train])
     test_images, test_labels = _read_batch(folder / TEST_FILE)
     sha256 = data_sha256(train_images, train_labels, test_images, test_labels)
+    official = _has_official_sums(root)
+    unnamed = "cifar10" if official else f"data-{sha256[:12]}"
     return Dataset(
-        name=KNOWN_FINGERPRINTS.get(sha256, f"data-{sha256[:12]}"),
+        name=KNOWN_FINGERPRINTS.get(sha256, unnamed),
         root=root,
         sha256=sha256,
         train_labels=train_labels,
         test_labels=test_labels,
-        official=_has_official_sums(root),
+        official=official,
     )
 
 

@@ -69,7 +69,9 @@ class Config(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where it is")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast")
     # The run
-    seed: int = Field(0, ge=0, description="seed of split, initial weights, batches and views")
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="seed of split, initial weights, batches and views"
+    )
     out: Path = Field(Path("runs/own"), description="folder for metrics and checkpoints")
     resume: bool = Field(False, description="go on from the checkpoint in --out")
     eval_every: int | None = Field(

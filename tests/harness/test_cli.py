@@ -50,6 +50,7 @@ def compare(
         ({"seeds": "1.5"}, ["SEEDS 1.5", "whole number"]),
         ({"seeds": "-1"}, ["SEEDS -1", "whole number"]),
         ({"seeds": "²"}, ["SEEDS ²", "whole number"]),
+        ({"seeds": "4294967296"}, ["SEEDS 4294967296", "at most 4294967295"]),
         ({"profile": "fast"}, ["PROFILE fast", "unknown", "quick"]),
         ({"profile": "cifar10"}, ["PROFILE cifar10", "CUDA", "PROFILE=quick"]),
         ({"implementations": "ours"}, ["IMPLEMENTATIONS ours", "unknown", "own, torchssl"]),

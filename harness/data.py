@@ -143,6 +143,9 @@ def read_dataset(root: Path) -> Dataset:
     train_images = np.concatenate([images for images, _ in train])
     train_labels = np.concatenate([labels for _, labels in train])
     test_images, test_labels = _read_batch(folder / TEST_FILE)
+    for name, labels in (("the training batches", train_labels), (TEST_FILE, test_labels)):
+        if not np.array_equal(np.unique(labels), np.arange(10)):
+            raise BadInput(f"{folder}: {name}: labels are not the ten classes 0..9; use such data")
     sha256 = data_sha256(train_images, train_labels, test_images, test_labels)
     official = _has_official_sums(root)
     unnamed = "cifar10" if official else f"data-{sha256[:12]}"

@@ -170,13 +170,13 @@ class _Watch:
         size = log.stat().st_size if log.exists() else -1
         if size != self.size:
             self.size = size
-            points = self._points(self.request)
+            points = self._points()
             self.latest = points[-1] if points else None
         self.line.update(self.implementation.progress(self.attempt), self.latest)
 
-    def _points(self, request: Request) -> Sequence[Point]:
+    def _points(self) -> Sequence[Point]:
         try:
-            return self.implementation.points(self.attempt, request.dataset.test_class_counts)
+            return self.implementation.points(self.attempt, self.request.dataset.test_class_counts)
         except LogError:
             return ()  # a line that is being written; the end of the run reads it again
 

@@ -116,6 +116,8 @@ def _open_run(
         device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         torch_version=str(torch.__version__),
     )
+    # So that a run stopped at any moment can go on.
+    checkpoint.save(config.out / "checkpoint.pt", model, 0.0)
     return metrics, 0.0
 
 

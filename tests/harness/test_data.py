@@ -284,3 +284,11 @@ def test_official_is_what_torchvisions_sums_say(
     monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": meta})
     dataset: Dataset = data.read_dataset(root)
     assert dataset.official is holds
+
+
+@pytest.mark.parametrize("labels", [np.arange(20) % 5, np.arange(20) % 10 - 1])
+def test_labels_other_than_ten_classes_are_refused(tmp_path: Path, labels: data.Labels) -> None:
+    images = np.zeros((20, 32, 32, 3), np.uint8)
+    data.write_layout(tmp_path, images, labels, images, labels)
+    with pytest.raises(BadInput, match=r"not the ten classes 0\.\.9"):
+        data.read_dataset(tmp_path)

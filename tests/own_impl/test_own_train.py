@@ -153,6 +153,17 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(
     assert seconds == sorted(seconds)
 
 
+def test_a_run_stopped_before_its_first_checkpoint_goes_on(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "early"
+    with monkeypatch.context() as patch:
+        _stop_at(1, patch)
+        assert run(out=out)[0] == 130
+    assert run(out=out, resume=True)[0] == 0
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["iteration"] == 6
+
+
 def test_resuming_a_finished_run_evaluates_and_changes_no_weight(tiny: Tiny) -> None:
     config = tiny(iterations=2)
     result = train(config)

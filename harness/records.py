@@ -77,6 +77,7 @@ class Manifest(BaseModel):
     wall_seconds: float | None = None
     exit_code: int | None = None
     facts: Facts | None = None
+    judged_top1: float | None = None  # of the final weights, by the one judge of both sides
     own_commit: str = ""
     torchssl_commit: str = ""
 

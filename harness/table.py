@@ -57,6 +57,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "precision": settings["precision"],
         "own_commit": manifest.own_commit,
         "torchssl_commit": manifest.torchssl_commit,
+        "judged_top1": manifest.judged_top1,
     }
     if manifest.facts is not None:
         row |= manifest.facts.model_dump(exclude={"shims"})

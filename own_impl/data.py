@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,6 +28,14 @@ class DataError(Exception):
 
 
 @dataclass(frozen=True)
+class Resident:
+    """Training images (N, 3, H, W) uint8 and labels (N,) int64 on a device."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Data:
     """Training and test images (N, 32, 32, 3) uint8 with labels (N,), and the labelled indices."""
 
@@ -36,6 +44,14 @@ class Data:
     test_images: Images
     test_labels: Labels
     labelled: Labels
+    _on: dict[torch.device, Resident] = field(default_factory=dict, repr=False, compare=False)
+
+    def on(self, device: torch.device) -> Resident:
+        """The training images and labels on `device`; put there once and kept."""
+        if device not in self._on:
+            images = channels_first(self.train_images).to(device)
+            self._on[device] = Resident(images, torch.from_numpy(self.train_labels).to(device))
+        return self._on[device]
 
     def sha256(self) -> str:
         """Over pixels (uint8) and labels (int64, little-endian): train, then test."""
@@ -51,6 +67,11 @@ class Data:
     def split_sha256(self) -> str:
         """Over the labelled indices (int64, little-endian) in the order drawn."""
         return hashlib.sha256(self.labelled.astype("<i8").data).hexdigest()
+
+
+def channels_first(images: Images) -> torch.Tensor:
+    """(N, H, W, 3) -> (N, 3, H, W), still uint8 and on the host."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
 def load(config: Config) -> Data:

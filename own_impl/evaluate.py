@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from own_impl.augment import normalise
-from own_impl.data import Images, Labels
+from own_impl.data import Images, Labels, channels_first
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,33 @@ class Evaluation:
     loss: float
 
 
-@torch.no_grad()
 def evaluate(
     network: nn.Module, images: Images, labels: Labels, batch_size: int, device: torch.device
 ) -> Evaluation:
     """Evaluate in evaluation mode on images (N, H, W, 3) uint8 and labels (N,)."""
-    was_training = network.training
-    network.eval()
-    top1, top5, loss = (torch.zeros((), device=device, dtype=torch.float64) for _ in range(3))
-    for start in range(0, len(images), batch_size):
-        target = torch.from_numpy(labels[start : start + batch_size]).to(device)
-        logits = network(normalise(images[start : start + batch_size], device)).float()
-        hits = logits.topk(min(5, logits.shape[1]), dim=-1).indices.eq(target[:, None])
-        top1 += hits[:, 0].sum()
-        top5 += hits.sum()
-        loss += functional.cross_entropy(logits, target, reduction="sum")
-    network.train(was_training)
-    n = len(images)
-    return Evaluation(100 * top1.item() / n, 100 * top5.item() / n, loss.item() / n)
+    return Evaluator(images, labels, device).evaluate(network, batch_size)
+
+
+class Evaluator:
+    """Holds test images (N, H, W, 3) uint8 and labels (N,): normalised once, on the device."""
+
+    def __init__(self, images: Images, labels: Labels, device: torch.device) -> None:
+        self.inputs = normalise(channels_first(images).to(device))
+        self.labels = torch.from_numpy(labels).to(device)
+
+    @torch.no_grad()
+    def evaluate(self, network: nn.Module, batch_size: int) -> Evaluation:
+        """Evaluate in evaluation mode, `batch_size` images at a time."""
+        was_training = network.training
+        network.eval()
+        top1, top5, loss = (self.inputs.new_zeros((), dtype=torch.float64) for _ in range(3))
+        parts = (torch.split(whole, batch_size) for whole in (self.inputs, self.labels))
+        for inputs, target in zip(*parts, strict=True):
+            logits = network(inputs).float()
+            hits = logits.topk(min(5, logits.shape[1]), dim=-1).indices.eq(target[:, None])
+            top1 += hits[:, 0].sum()
+            top5 += hits.sum()
+            loss += functional.cross_entropy(logits, target, reduction="sum")
+        network.train(was_training)
+        n = len(self.labels)
+        return Evaluation(100 * top1.item() / n, 100 * top5.item() / n, loss.item() / n)

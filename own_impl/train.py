@@ -10,10 +10,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from own_impl import checkpoint
-from own_impl.batches import draw_batch
+from own_impl.batches import Batches
 from own_impl.config import Config
 from own_impl.data import Data, DataError, load, weights_sha256
-from own_impl.evaluate import Evaluation, evaluate
+from own_impl.evaluate import Evaluation, Evaluator
 from own_impl.fixmatch import FixMatch, Losses
 from own_impl.initial_weights import draw
 from own_impl.metrics import Metrics
@@ -29,12 +29,14 @@ def train(config: Config) -> Evaluation:
     device = _device(config)
     model = FixMatch(_network(config, data).to(device), config)
     metrics, seconds = _open_run(config, data, model, device)
+    evaluator = Evaluator(data.test_images, data.test_labels, device)
+    batches = Batches(data, config, device)
     began = time.monotonic() - seconds
 
     result = None
     while model.iteration < config.total_iterations:
         step_began = time.monotonic()
-        batch = draw_batch(data, config, model.iteration, device)
+        batch = batches[model.iteration]
         data_time, lr = time.monotonic() - step_began, model.learning_rate
         losses = model.step(batch)
         done = model.iteration
@@ -47,7 +49,7 @@ def train(config: Config) -> Evaluation:
             }
             metrics.progress(done, values, time.monotonic() - began)
         if evaluates:
-            result = _evaluate(model, data, device)
+            result = _evaluate(model, evaluator)
             metrics.evaluation(done, values, result)
             metrics.write(
                 "evaluation",
@@ -62,7 +64,7 @@ def train(config: Config) -> Evaluation:
             checkpoint.save(config.out / "checkpoint.pt", model, time.monotonic() - began)
 
     if result is None:  # resumed after the last iteration
-        result = _evaluate(model, data, device)
+        result = _evaluate(model, evaluator)
     checkpoint.export_final(config.out / "final-ema.safetensors", model)
     metrics.write("end", iteration=model.iteration, seconds=time.monotonic() - began)
     return result
@@ -130,8 +132,7 @@ def _values(losses: Losses) -> dict[str, float]:
     }
 
 
-def _evaluate(model: FixMatch, data: Data, device: torch.device) -> Evaluation:
+def _evaluate(model: FixMatch, evaluator: Evaluator) -> Evaluation:
     averaged = model.ema.applied() if model.config.use_ema else nullcontext(model.network)
     with averaged as network:
-        size = model.config.eval_batch_size
-        return evaluate(network, data.test_images, data.test_labels, size, device)
+        return evaluator.evaluate(network, model.config.eval_batch_size)

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 import torch
 
-from own_impl.batches import draw_batch
+from own_impl.batches import Batches, draw, draw_batch
 from own_impl.config import Config
 from own_impl.data import MEAN, STD, Data, load
 from own_impl.fixmatch import Batch
@@ -73,6 +73,25 @@ def test_one_batch_may_hold_an_image_twice(tiny: Tiny, coloured: Data) -> None:
 def test_weak_and_strong_views_are_of_the_same_image(
     tiny: Tiny, coloured: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("own_impl.batches.strong_views", lambda images, policy, random: images)
+    monkeypatch.setattr("own_impl.batches.strong_views", lambda images, draw: images)
     batch = draw_batch(coloured, tiny(batch_size=5, mu=4), 0, CPU)
     assert _indices(batch.weak) == _indices(batch.strong)
+
+
+def test_batches_made_together_are_those_made_alone(tiny: Tiny) -> None:
+    config = tiny(iterations=70)
+    data = load(config)
+    batches = Batches(data, config, CPU)
+    assert batches.together == 64
+    for k in (0, 1, 63, 64, 69, 3):
+        assert _same(batches[k], draw_batch(data, config, k, CPU))
+
+
+def test_a_draw_tells_what_the_batch_is_made_of(tiny: Tiny, coloured: Data) -> None:
+    config = tiny(batch_size=5, mu=4)
+    drawn, batch = draw(coloured, config, 3), draw_batch(coloured, config, 3, CPU)
+    assert _indices(batch.labelled) == drawn.labelled.tolist()
+    assert _indices(batch.weak) == drawn.unlabelled.tolist()
+    assert drawn.strong_views.operations.shape == (20, 3)
+    assert drawn.labelled_views.flip.shape == (5,)
+    assert drawn.weak_views.top.shape == (20,)

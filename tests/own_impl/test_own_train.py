@@ -13,8 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from own_impl import train as module
-from own_impl.batches import draw_batch
+from own_impl.batches import Batches, draw_batch
 from own_impl.config import Config
 from own_impl.data import DataError, load, weights_sha256
 from own_impl.evaluate import evaluate
@@ -52,12 +51,12 @@ def _message(text: str) -> str:
 
 
 def _stop_at(iteration: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(data: Any, config: Config, k: int, device: torch.device) -> Batch:
+    def getitem(batches: Batches, k: int) -> Batch:
         if k == iteration:
             raise KeyboardInterrupt
-        return draw_batch(data, config, k, device)
+        return draw_batch(batches.data, batches.config, k, batches.device)
 
-    monkeypatch.setattr(module, "draw_batch", draw)
+    monkeypatch.setattr(Batches, "__getitem__", getitem)
 
 
 def test_a_run_leaves_its_files(tiny: Tiny) -> None:
@@ -223,11 +222,11 @@ def test_bad_data_is_exit_2(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_is_exit_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(data: Any, config: Config, k: int, device: torch.device) -> Batch:
-        batch = draw_batch(data, config, k, device)
+    def broken(batches: Batches, k: int) -> Batch:
+        batch = draw_batch(batches.data, batches.config, k, batches.device)
         return Batch(batch.labelled * np.nan, batch.targets, batch.weak, batch.strong)
 
-    monkeypatch.setattr(module, "draw_batch", broken)
+    monkeypatch.setattr(Batches, "__getitem__", broken)
     code, error = run()
     assert code == 1
     assert "the loss is nan at iteration 0" in _message(error)

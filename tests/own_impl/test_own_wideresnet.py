@@ -17,7 +17,7 @@ from own_impl.wideresnet import WideResNet
 REPOSITORY = Path(__file__).parents[2]
 
 
-TORCHSSL = REPOSITORY / "third_party/torchssl"
+TORCHSSL = Path(os.environ.get("TORCHSSL_DIR") or REPOSITORY / "third_party/torchssl")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ ITERATIONS ?=
 DATA_DIR ?=
 RESULTS ?= results
 
+# Libraries compiled once, not at each start: without this torch alone takes ten seconds to load.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 STAMP := .venv/.installed
 HARNESS := $(BIN)/python -m harness
@@ -27,6 +30,9 @@ compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS I
 
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
+
+parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE DATA_DIR RESULTS]
+	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
 test: setup check  ## check, then the test suite with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
@@ -57,4 +63,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare table test check clean torchssl
+.PHONY: help setup compare table parity test check clean torchssl

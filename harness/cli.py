@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness import logs, pipeline, profile
+from harness import logs, pipeline, profile, proof
 from harness.errors import BadInput, HarnessError
 from harness.implementations import base
 from harness.records import Point
@@ -74,6 +74,28 @@ def compare(
 def table(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
     """Write table and figure again from the runs that are there, and show the table."""
     pipeline.rebuild(results, profile, Terminal())
+
+
+@app.command()
+def parity(
+    profile: ProfileOption = "auto",
+    labels: Annotated[str, typer.Option(help="labelled images of the run that is opened")] = "40",
+    seed: Annotated[str, typer.Option(help="its seed")] = "0",
+    data_dir: Annotated[
+        str, typer.Option(help="folder that holds cifar-10-batches-py, instead of the profile's")
+    ] = "",
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Climb the ladder: prove that our FixMatch and TorchSSL are comparable, rung by rung.
+
+    Runs on the CPU in minutes and writes parity.json; exit code 1 if a rung does not hold.
+
+    Example: python -m harness parity --profile quick
+    """
+    (number,) = _whole_numbers("LABELS", labels)[:1]
+    (drawn,) = _whole_numbers("SEED", seed)[:1]
+    folder = Path(data_dir) if data_dir else None
+    proof.climb(proof.Climb(profile, number, drawn, folder, results), Terminal())
 
 
 @app.command()

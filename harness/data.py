@@ -10,7 +10,7 @@ import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,6 +157,20 @@ def read_dataset(root: Path) -> Dataset:
         test_labels=test_labels,
         official=official,
     )
+
+
+class Pixels(NamedTuple):
+    """Images (N, 32, 32, 3), uint8."""
+
+    train: Images
+    test: Images
+
+
+def read_images(dataset: Dataset) -> Pixels:
+    """All images of a data set, in its order. Raises BadInput."""
+    folder = dataset.root / LAYOUT
+    train = [_read_batch(folder / name)[0] for name in TRAIN_FILES]
+    return Pixels(np.concatenate(train), _read_batch(folder / TEST_FILE)[0])
 
 
 def _read_batch(path: Path) -> tuple[Images, Labels]:

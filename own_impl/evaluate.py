@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -51,3 +53,13 @@ class Evaluator:
         network.train(was_training)
         n = len(self.labels)
         return Evaluation(100 * top1.item() / n, 100 * top5.item() / n, loss.item() / n)
+
+
+@torch.no_grad()
+def logits(
+    network: nn.Module, images: Images, batch_size: int, device: torch.device
+) -> NDArray[np.float32]:
+    """What the network says of each image (N, H, W, 3) uint8; shape (N, classes)."""
+    network.eval()
+    inputs = torch.split(normalise(channels_first(images).to(device)), batch_size)
+    return np.asarray(torch.cat([network(x).float().cpu() for x in inputs]).numpy())

@@ -17,6 +17,7 @@ from own_impl.evaluate import Evaluation, Evaluator
 from own_impl.fixmatch import FixMatch, Losses
 from own_impl.initial_weights import draw
 from own_impl.metrics import Metrics
+from own_impl.resolved import resolved
 from own_impl.wideresnet import WideResNet
 
 
@@ -27,8 +28,8 @@ def train(config: Config) -> Evaluation:
     """
     data = load(config)
     device = _device(config)
-    model = FixMatch(_network(config, data).to(device), config)
-    metrics, seconds = _open_run(config, data, model, device)
+    model = FixMatch(make_network(config, data).to(device), config)
+    metrics, seconds = open_run(config, data, model, device)
     evaluator = Evaluator(data.test_images, data.test_labels, device)
     batches = Batches(data, config, device)
     began = time.monotonic() - seconds
@@ -78,7 +79,7 @@ def _device(config: Config) -> torch.device:
     return torch.device(config.device)
 
 
-def _network(config: Config, data: Data) -> WideResNet:
+def make_network(config: Config, data: Data) -> WideResNet:
     """The network with the given initial weights, or those that the seed draws."""
     classes = int(data.train_labels.max()) + 1
     network = draw(config.depth, config.widen_factor, classes, config.seed)
@@ -93,7 +94,7 @@ def _network(config: Config, data: Data) -> WideResNet:
     return network
 
 
-def _open_run(
+def open_run(
     config: Config, data: Data, model: FixMatch, device: torch.device
 ) -> tuple[Metrics, float]:
     """Start or resume: the metrics file, and the seconds trained so far."""
@@ -111,6 +112,7 @@ def _open_run(
     metrics.write(
         "start",
         settings=config.model_dump(mode="json") | {"iterations": config.total_iterations},
+        resolved=resolved(config, data, model),
         data_sha256=data.sha256(),
         split_sha256=data.split_sha256(),
         initial_weights_sha256=weights_sha256(model.network.state_dict()),

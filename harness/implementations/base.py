@@ -7,6 +7,9 @@ own that already holds:
 - `data/` the data set in CIFAR-10's python layout,
 - `labelled.npy` the labelled indices, int64,
 - `initial.safetensors` the initial weights.
+
+It leaves `final-ema.safetensors` there, the weights that it evaluated last (TorchSSL's names), to
+be judged; without them it cannot be.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.comparability import Resolved
 from harness.data import Dataset
 from harness.errors import BadInput
 from harness.execution.job import Command
@@ -26,6 +30,7 @@ from harness.records import Facts, Point
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DATA, LABELLED, INITIAL_WEIGHTS = "data", "labelled.npy", "initial.safetensors"
+FINAL_WEIGHTS = "final-ema.safetensors"
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,18 @@ class Implementation(ABC):
     @abstractmethod
     def facts(self, folder: Path) -> Facts | None:
         """What it itself recorded of what it used; None before it has."""
+
+    def settings(self, folder: Path) -> dict[str, Resolved]:
+        """What it itself recorded of its settings, by `comparability.FIELDS`; {} if nothing."""
+        return {}
+
+    def declare_command(self, request: Request, folder: Path) -> Command | None:
+        """Leaves in `folder` what `facts` and `settings` read, and trains nothing; None: cannot."""
+        return None
+
+    def answer_command(self, folder: Path) -> Command | None:
+        """Answers the ladder's questions in `folder` (see `parity.question`); None: cannot."""
+        return None
 
     @abstractmethod
     def progress(self, folder: Path) -> Progress | None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.comparability import FIELDS, Resolved
 from harness.execution.job import Command
 from harness.implementations.base import (
     DATA,
@@ -45,6 +46,15 @@ class Own(Implementation):
         return _command("own_impl.initial_weights", options)
 
     def train_command(self, request: Request, folder: Path) -> Command:
+        return _command("own_impl", self._options(request))
+
+    def declare_command(self, request: Request, folder: Path) -> Command:
+        return _command("own_impl.probe", self._options(request), "declare")
+
+    def answer_command(self, folder: Path) -> Command:
+        return _command("own_impl.probe", {}, "answer", str(folder))
+
+    def _options(self, request: Request) -> dict[str, object]:
         profile = request.profile
         options = {
             "data-dir": DATA,
@@ -58,7 +68,7 @@ class Own(Implementation):
             "iterations-per-epoch": request.iterations_per_epoch,
             "checkpoint-every": max(100, profile.eval_every),
         }
-        return _command("own_impl", options | profile.hyper_parameters() | {"eval_every": None})
+        return options | profile.hyper_parameters() | {"eval_every": None}
 
     def log(self, folder: Path) -> Path:
         return folder / "metrics.jsonl"
@@ -76,6 +86,21 @@ class Own(Implementation):
         except (FileNotFoundError, ValueError):
             return None
 
+    def settings(self, folder: Path) -> dict[str, Resolved]:
+        try:
+            with self.log(folder).open(encoding="utf-8") as log:
+                start = json.loads(log.readline())
+        except (FileNotFoundError, ValueError):
+            return {}
+        names = {"labels": "num_labeled"}
+        found = {}
+        for field in FIELDS:
+            for part in ("settings", "resolved"):
+                key = names.get(field, field)
+                if key in start.get(part, {}):
+                    found[field] = Resolved(start[part][key], f"metrics.jsonl: {part}.{key}")
+        return found
+
     def progress(self, folder: Path) -> Progress | None:
         try:
             state = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
@@ -91,8 +116,8 @@ def create() -> Implementation:
     return Own()
 
 
-def _command(module: str, options: dict[str, object]) -> Command:
-    argv = [sys.executable, "-m", module]
+def _command(module: str, options: dict[str, object], *words: str) -> Command:
+    argv = [sys.executable, "-m", module, *words]
     for name, value in options.items():
         if value is not None:
             argv += ["--" + name.replace("_", "-"), str(value)]

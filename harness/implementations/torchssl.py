@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 import yaml
 
+from harness.comparability import Resolved
 from harness.execution.job import Command
 from harness.fingerprints import split_sha256
 from harness.implementations.base import (
     DATA,
+    FINAL_WEIGHTS,
     REPOSITORY,
     Implementation,
     Progress,
     Request,
 )
+from harness.implementations.torchssl_entry import SAVE_NAME
+from harness.logs.torchssl import arguments as read_arguments
 from harness.logs.torchssl import read
 from harness.profile import Profile
 from harness.provenance import source_sha256
@@ -30,7 +34,28 @@ from harness.records import Facts, Point, write_text
 COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
 # Of that commit's Python files, by provenance.source_sha256.
 SOURCE_SHA256 = "b945989c83cec2d1e373e868665754b3b500036a66d46d27b5bf5ae2621ba46d"
-SAVE_NAME = "torchssl"
+# Where its log's 'Arguments:' line has the settings of `comparability.FIELDS` ...
+ARGUMENTS = {
+    "labels": "num_labels",
+    "seed": "seed",
+    "iterations": "num_train_iter",
+    "batch_size": "batch_size",
+    "mu": "uratio",
+    "threshold": "p_cutoff",
+    "lambda_u": "ulb_loss_ratio",
+    "hard_labels": "hard_label",
+    "clip": "clip",
+    "ema_decay": "ema_m",
+    "depth": "depth",
+    "widen_factor": "widen_factor",
+    "dropout": "dropout",
+    "classes": "num_classes",
+}
+# ... and its objects those that its arguments do not decide.
+RESOLVED = (
+    "lr", "momentum", "nesterov", "weight_decay", "warmup",
+    "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
+)  # fmt: skip
 
 
 class TorchSSL(Implementation):
@@ -63,6 +88,15 @@ class TorchSSL(Implementation):
         return self._command("weights", "--seed", str(seed), *network, "--out", str(out))
 
     def train_command(self, request: Request, folder: Path) -> Command:
+        return self._run(request, folder)
+
+    def declare_command(self, request: Request, folder: Path) -> Command:
+        return self._run(request, folder, "--stop")
+
+    def answer_command(self, folder: Path) -> Command:
+        return self._command("answer", "--folder", str(folder), entry="torchssl_answers_entry")
+
+    def _run(self, request: Request, folder: Path, *more: str) -> Command:
         config = yaml.safe_dump(settings(request), sort_keys=False)
         write_text(folder / "config.yaml", config)
         shims = []
@@ -70,8 +104,8 @@ class TorchSSL(Implementation):
             shims.append("cuda-on-cpu")
         if not request.dataset.official:
             shims.append("data-sums")
-        options = ["--config", "config.yaml", "--facts", "facts.json"]
-        options += ["--progress", "progress.json", *(f"--shim={shim}" for shim in shims)]
+        options = ["--config", "config.yaml", "--facts", "facts.json", "--final", FINAL_WEIGHTS]
+        options += ["--progress", "progress.json", *(f"--shim={shim}" for shim in shims), *more]
         return self._command("train", *options)
 
     def log(self, folder: Path) -> Path:
@@ -94,14 +128,34 @@ class TorchSSL(Implementation):
             shims=tuple(content["shims"]),
         )
 
+    def settings(self, folder: Path) -> dict[str, Resolved]:
+        if not self.log(folder).exists():
+            return {}
+        arguments = read_arguments(self.log(folder))
+        facts = _read_json(folder / "facts.json") or {}
+        found = {
+            field: Resolved(arguments[key], f"Arguments: {key}")
+            for field, key in ARGUMENTS.items()
+            if key in arguments
+        }
+        if "amp" in arguments:
+            used = "amp fp16" if arguments["amp"] else "fp32"
+            found["precision"] = Resolved(used, "Arguments: amp")
+        found |= {
+            field: Resolved(facts["resolved"][field], f"facts.json: resolved.{field}")
+            for field in RESOLVED
+            if field in facts.get("resolved", {})
+        }
+        return found
+
     def progress(self, folder: Path) -> Progress | None:
         state = _read_json(folder / "progress.json")
         if state is None:
             return None
         return Progress(state["iteration"], state["iterations"], state["seconds"])
 
-    def _command(self, *arguments: str) -> Command:
-        module = "harness.implementations.torchssl_entry"
+    def _command(self, *arguments: str, entry: str = "torchssl_entry") -> Command:
+        module = f"harness.implementations.{entry}"
         argv = (sys.executable, "-m", module, "--torchssl", str(self.source), *arguments)
         environment = {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
         return Command(argv, environment)

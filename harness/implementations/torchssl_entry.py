@@ -14,6 +14,7 @@ and is applied only if asked for:
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import runpy
@@ -28,6 +29,7 @@ import numpy as np
 
 from harness.fingerprints import data_sha256, weights_sha256
 
+SAVE_NAME = "torchssl"  # its save_name in the folder that it works in
 SHIMS = ("cuda-on-cpu", "data-sums")
 
 
@@ -39,7 +41,9 @@ def main() -> None:
     train.add_argument("--config", type=Path, required=True)
     train.add_argument("--facts", type=Path, required=True)
     train.add_argument("--progress", type=Path, required=True)
+    train.add_argument("--final", type=Path, required=True, help="final weights, safetensors")
     train.add_argument("--shim", action="append", choices=SHIMS, default=[])
+    train.add_argument("--stop", action="store_true", help="just before the training loop")
     weights = verbs.add_parser("weights")
     weights.add_argument("--seed", type=int, required=True)
     weights.add_argument("--depth", type=int, required=True)
@@ -58,13 +62,14 @@ def _train(arguments: argparse.Namespace) -> None:
     # Its warnings (deprecated AMP names, undefined precision) are TorchSSL's, not the user's.
     warnings.filterwarnings("ignore")
     if "cuda-on-cpu" in arguments.shim:
-        _run_cuda_calls_on_the_cpu()
+        run_cuda_calls_on_the_cpu()
     if "data-sums" in arguments.shim:
         _read_cifar10_without_sums()
-    _witness_training(arguments.facts, arguments.progress, arguments.shim)
+    _witness_training(arguments.facts, arguments.progress, arguments.shim, arguments.stop)
     script = str(arguments.torchssl / "fixmatch.py")
     sys.argv = [script, "--c", str(arguments.config)]
     runpy.run_path(script, run_name="__main__")
+    export_final_weights(Path(SAVE_NAME) / "latest_model.pth", arguments.final)
 
 
 def _write_initial_weights(arguments: argparse.Namespace) -> None:
@@ -81,7 +86,16 @@ def _write_initial_weights(arguments: argparse.Namespace) -> None:
     save_file(dict(builder(num_classes=10).state_dict()), arguments.out)
 
 
-def _witness_training(facts: Path, progress: Path, shims: list[str]) -> None:
+def export_final_weights(checkpoint: Path, out: Path) -> None:
+    """The weights that TorchSSL evaluates: moving average and batch-norm statistics."""
+    import torch
+    from safetensors.torch import save_file
+
+    weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["ema_model"]
+    save_file({name: t.contiguous() for name, t in weights.items()}, out)
+
+
+def _witness_training(facts: Path, progress: Path, shims: list[str], stop: bool) -> None:
     import torch
     from models.fixmatch.fixmatch import FixMatch  # type: ignore[import-not-found]
 
@@ -103,15 +117,47 @@ def _witness_training(facts: Path, progress: Path, shims: list[str]) -> None:
                 "initial_weights_sha256": weights_sha256(weights),
                 "parameters": sum(p.numel() for p in self.model.parameters()),
                 "arguments": vars(args),
+                "resolved": _resolved(self),
                 "shims": shims,
                 "device": "cpu" if "cuda-on-cpu" in shims else torch.cuda.get_device_name(),
                 "torch_version": str(torch.__version__),
             },
         )
+        if stop:
+            _save_index_streams(self.loader_dict, facts.with_name("streams.npz"))
+            sys.exit(0)
         threading.Thread(target=_report_progress, args=(self, args, progress), daemon=True).start()
         return train(self, args, logger=logger)
 
     FixMatch.train = witnessed_train
+
+
+def _resolved(model: Any) -> dict[str, Any]:
+    """Settings that TorchSSL's source fixes, read from the objects that it made."""
+    decayed, _ = model.optimizer.param_groups
+    unlabelled = model.loader_dict["train_ulb"]
+    return {
+        "lr": decayed["initial_lr"],
+        "momentum": decayed["momentum"],
+        "nesterov": decayed["nesterov"],
+        "weight_decay": decayed["weight_decay"],
+        "warmup": next(n for n in range(10**6) if model.scheduler.lr_lambdas[0](n) == 1),
+        "strong_operations": unlabelled.dataset.strong_transform.transforms[0].n,
+        "replacement": unlabelled.batch_sampler.sampler.replacement,
+        "labelled_pool": len(model.loader_dict["train_lb"].dataset),
+        "unlabelled_pool": len(unlabelled.dataset),
+        "unlabelled_batch_size": unlabelled.batch_sampler.batch_size,
+        "labelled_batch_size": model.loader_dict["train_lb"].batch_sampler.batch_size,
+    }
+
+
+def _save_index_streams(loaders: dict[str, Any], path: Path, draws: int = 20_000) -> None:
+    """The first indices that the training loaders would draw, into the sets that they draw from."""
+    streams: dict[str, Any] = {}
+    for name, loader in (("labelled", "train_lb"), ("unlabelled", "train_ulb")):
+        sampler = loaders[loader].batch_sampler.sampler
+        streams[name] = np.fromiter(itertools.islice(iter(sampler), draws), dtype=np.int64)
+    np.savez(path, **streams)
 
 
 def _report_progress(model: Any, args: Any, progress: Path) -> None:
@@ -135,7 +181,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     os.replace(temporary, path)
 
 
-def _run_cuda_calls_on_the_cpu() -> None:
+def run_cuda_calls_on_the_cpu() -> None:
     import torch
 
     class ClockEvent:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from harness.errors import BadInput, LogError
 from harness.logs import text
@@ -21,6 +24,7 @@ _EVALUATION = re.compile(r"(\d+) iteration, USE_EMA: \w+, \{(.*)\}")
 _NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)"
 _VALUE = re.compile(rf"'([\w/-]+)': (?:[\w.]+\()?({_NUMBER})(?=[,)]|$)")
 _ARGUMENTS = re.compile(r"Arguments: Namespace\(.*\bnum_train_iter=(\d+)")
+_NAMESPACE = "Arguments: Namespace("
 _LATEST_SAVED = re.compile(r"model saved: .*latest_model\.pth\s*$")
 _ROW = re.compile(r"\[([^\[\]]*)\]")
 
@@ -43,6 +47,33 @@ def num_train_iter(path: Path) -> int | None:
     """The iterations that the log's last start asked for; None: it logs none. Raises BadInput."""
     found = [_ARGUMENTS.match(record.text) for record in _records(text.read(path, "log.txt"))]
     return next((int(match[1]) for match in reversed(found) if match), None)
+
+
+def arguments(path: Path) -> dict[str, Any]:
+    """The settings that the log's last start resolved, from its 'Arguments:' line; {} before it.
+
+    Values that are no Python literals are left out. Raises BadInput, LogError.
+    """
+    found: dict[str, Any] = {}
+    for record in _records(text.read(path, "log.txt")):
+        if record.text.startswith(_NAMESPACE) and not record.cut:
+            found = _namespace(record, path)
+    return found
+
+
+def _namespace(record: _Record, path: Path) -> dict[str, Any]:
+    try:
+        call = ast.parse(record.text.removeprefix("Arguments: "), mode="eval").body
+    except SyntaxError as error:
+        raise LogError(
+            f"{path}:{record.line}: the arguments cannot be read ({error.msg}); restore the line "
+            "from the original log"
+        ) from error
+    values = {}
+    for keyword in call.keywords if isinstance(call, ast.Call) else ():
+        with suppress(ValueError):
+            values[str(keyword.arg)] = ast.literal_eval(keyword.value)
+    return values
 
 
 @dataclass(frozen=True)

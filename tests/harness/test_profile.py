@@ -111,8 +111,8 @@ def test_cifar10_is_torchssls_own_configuration(labels: int) -> None:
 
 def test_hyper_parameters_are_what_changes_a_run() -> None:
     assert profile.load("quick").hyper_parameters() == {
-        "depth": 10, "widen_factor": 1, "iterations": 3000, "eval_every": 100, "batch_size": 8,
-        "mu": 2, "threshold": 0.95, "lambda_u": 1.0, "lr": 0.03, "momentum": 0.9,
+        "depth": 10, "widen_factor": 1, "iterations": 5000, "eval_every": 200, "batch_size": 8,
+        "mu": 1, "threshold": 0.95, "lambda_u": 1.0, "lr": 0.03, "momentum": 0.9,
         "weight_decay": 0.0005, "ema_decay": 0.998, "warmup": 0, "precision": "fp32",
     }  # fmt: skip
 
@@ -209,7 +209,7 @@ def test_torchssls_schedule_has_378_evaluations_and_the_end() -> None:
 
 
 @pytest.mark.parametrize("name", ["cifar10", "quick", "report2024"])
-@pytest.mark.parametrize("iterations", [1, 30, 400, 3000])
+@pytest.mark.parametrize("iterations", [1, 30, 400, 5000])
 def test_shortened(name: str, iterations: int) -> None:
     whole, shortened = profile.load(name), profile.load(name, iterations)
     assert shortened.iterations == iterations
@@ -222,7 +222,7 @@ def test_shortened(name: str, iterations: int) -> None:
 
 
 def test_shortened_to_its_own_length_is_the_same_profile() -> None:
-    assert profile.load("quick", 3000) == profile.load("quick")
+    assert profile.load("quick", 5000) == profile.load("quick")
 
 
 @pytest.mark.parametrize(("cuda", "name"), [(True, "cifar10"), (False, "quick")])

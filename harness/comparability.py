@@ -1,0 +1,115 @@
+"""Rungs 1-4 of the ladder: what must be equal before two runs may be compared.
+
+Each side's own record is held against what was asked for, and against the other sides' records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.records import Facts
+
+RUNGS = {
+    1: "same images",
+    2: "same labelled images",
+    3: "same initial weights",
+    4: "same hyper-parameters",
+}
+SUMS = {1: "data_sha256", 2: "split_sha256", 3: "initial_weights_sha256"}
+
+# Rung 4, in the order shown: the field's standard names, each resolved by both sides.
+FIELDS = (
+    "labels", "seed", "iterations", "batch_size", "mu", "threshold", "lambda_u", "hard_labels",
+    "lr", "momentum", "nesterov", "weight_decay", "warmup", "clip",
+    "ema_decay", "depth", "widen_factor", "dropout", "classes", "precision",
+    "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
+)  # fmt: skip
+# What a profile may ask of one side only: a difference in it is shown as declared.
+DECLARABLE = ("precision",)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A setting as one side really used it, and where that is recorded."""
+
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one side recorded of one run; `settings` is empty where it records none.
+
+    `failure` says why it recorded nothing, where it failed.
+    """
+
+    implementation: str
+    facts: Facts | None
+    settings: Mapping[str, Resolved]
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A broken rung, and the first quantity that differs."""
+
+    rung: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"rung {self.rung}, {RUNGS[self.rung]}: {self.text}"
+
+
+def first_difference(
+    mine: Evidence, asked: Mapping[str, Any], peers: Sequence[Evidence]
+) -> Difference | None:
+    """The lowest rung that `mine` breaks; None if it may be compared with `peers`.
+
+    `asked` are the run's requested settings. What was asked for decides: a peer that strayed from
+    it breaks the rung itself.
+    """
+    return next(_differences(mine, asked, peers), None)
+
+
+def _differences(
+    mine: Evidence, asked: Mapping[str, Any], peers: Sequence[Evidence]
+) -> Iterator[Difference]:
+    if mine.facts is None:
+        yield Difference(1, "it recorded nothing of the images that it used")
+        return
+    for rung, key in SUMS.items():
+        used = getattr(mine.facts, key)
+        if key in asked:
+            if used != asked[key]:
+                yield Difference(rung, f"it used {used[:12]}, asked for was {asked[key][:12]}")
+            continue
+        for peer in peers:
+            if peer.facts is not None and (theirs := getattr(peer.facts, key)) != used:
+                text = f"it used {used[:12]}, {peer.implementation} {theirs[:12]}"
+                yield Difference(rung, text)
+    yield from _settings_differences(mine, asked, peers)
+
+
+def _settings_differences(
+    mine: Evidence, asked: Mapping[str, Any], peers: Sequence[Evidence]
+) -> Iterator[Difference]:
+    for field in FIELDS:
+        found = mine.settings.get(field)
+        if found is None:
+            continue
+        if field in asked:
+            if found.value != asked[field] and not is_declared(field, found, asked):
+                yield Difference(4, f"{field}: it used {found.value}, asked for was {asked[field]}")
+            continue
+        for peer in peers:
+            theirs = peer.settings.get(field)
+            if theirs is not None and theirs.value != found.value:
+                text = f"it used {found.value}, {peer.implementation} {theirs.value}"
+                yield Difference(4, f"{field}: {text}")
+
+
+def is_declared(field: str, found: Resolved, asked: Mapping[str, Any]) -> bool:
+    """Whether a difference was asked for: TorchSSL computes in fp32 whatever our side does."""
+    return field in DECLARABLE and found.value == "fp32" and field in asked

@@ -1,0 +1,56 @@
+"""Both sides open a run as they would for training, say what they would use, and train nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness import hand_out
+from harness.comparability import Evidence
+from harness.errors import HarnessError
+from harness.execution import local
+from harness.execution.job import Command
+from harness.implementations import base
+from harness.implementations.base import Implementation, Request
+
+
+def hand_out_weights(side: Implementation, request: Request, place: Path) -> None:
+    """Draw the initial weights of `request` into `place`. Raises HarnessError."""
+    name, command = hand_out.initial_weights(side, request)
+    if failure := _run(command, place):
+        raise HarnessError(f"{name} drew no initial weights: {failure}")
+
+
+def declare(sides: Sequence[Implementation], request: Request, place: Path) -> list[Evidence]:
+    """Each side opens the run in a folder of `place`, and trains nothing.
+
+    The initial weights are there already. The evidence of a side that fails says why.
+    """
+    folders = [place / f"{side.name}-declared" for side in sides]
+    for folder in folders:
+        folder.mkdir()
+        hand_out.data_and_split(request, folder)
+    for folder in folders:
+        (folder / base.INITIAL_WEIGHTS).symlink_to(place / base.INITIAL_WEIGHTS)
+    commands = [side.declare_command(request, f) for side, f in zip(sides, folders, strict=True)]
+    failures = in_parallel(commands, folders)
+    return [
+        Evidence(side.name, side.facts(folder), side.settings(folder), failure)
+        for side, folder, failure in zip(sides, folders, failures, strict=True)
+    ]
+
+
+def in_parallel(commands: Sequence[Command | None], folders: Sequence[Path]) -> list[str]:
+    """Run all commands at once, one thread each; why each failed, '' for one that did not."""
+    with ThreadPoolExecutor(len(commands)) as pool:
+        return list(pool.map(_run, commands, folders))
+
+
+def _run(command: Command | None, folder: Path) -> str:
+    if command is None:
+        return "it has no way to answer"
+    calm = Command(command.argv, {"OMP_NUM_THREADS": "1", **command.environment})
+    if local.run(calm, folder) == 0:
+        return ""
+    return " ".join(local.last_lines(folder, 1)) or "it said nothing"

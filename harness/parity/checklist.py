@@ -1,0 +1,97 @@
+"""What climbing the ladder found: rungs of checks, as a file and on the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import records
+from harness.errors import BadInput
+
+FILE = "parity.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """One measured quantity, and what it may be."""
+
+    quantity: str
+    measured: str
+    tolerance: str
+    holds: bool
+    note: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.quantity}: {self.measured}"
+        return f"{text} (tolerance: {self.tolerance})" if self.tolerance else text
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung; it holds if each of its checks does, and there is one.
+
+    `blocked` says why it was not climbed: then it does not hold, nor is it broken.
+    """
+
+    number: int
+    name: str
+    checks: tuple[Check, ...]
+    blocked: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return bool(self.checks) and all(check.holds for check in self.checks)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a difference was found."""
+        return not all(check.holds for check in self.checks)
+
+    @property
+    def first_difference(self) -> str:
+        """The first quantity that differs; '' where none does."""
+        if not self.checks:
+            return f"not climbed: {self.blocked}"
+        return next((str(check) for check in self.checks if not check.holds), "")
+
+
+def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Rung]) -> None:
+    """Write `<folder>/parity.json`; `about` says of what and with what it was measured."""
+    content = {
+        "schema": SCHEMA,
+        "profile": profile,
+        "holds": all(rung.holds for rung in rungs),
+        **about,
+        "rungs": [
+            {
+                "number": rung.number,
+                "name": rung.name,
+                "holds": rung.holds,
+                "measured": "; ".join(f"{c.quantity}: {c.measured}" for c in rung.checks),
+                "tolerance": "; ".join(dict.fromkeys(c.tolerance for c in rung.checks)),
+                "first_difference": rung.first_difference,
+                "checks": [vars(check) for check in rung.checks],
+            }
+            for rung in rungs
+        ],
+    }
+    records.write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The content of `<folder>/parity.json`, None where there is none. Raises BadInput."""
+    path = folder / FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = content["schema"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path}: cannot be read ({error}); run 'make parity' again") from error
+    if version != SCHEMA:
+        raise BadInput(f"{path}: schema {version}, this code reads {SCHEMA}; run 'make parity'")
+    return content

@@ -1,0 +1,168 @@
+"""Climbing: both sides declare, answer, and are compared, rung by rung."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from harness import comparability, hand_out, judge
+from harness.comparability import FIELDS, RUNGS, SUMS, Evidence
+from harness.declare import declare, hand_out_weights, in_parallel
+from harness.errors import Incomplete
+from harness.implementations import base
+from harness.implementations.base import Implementation, Request
+from harness.parity import question, rungs
+from harness.parity.checklist import Check, Rung
+from harness.parity.question import Question
+
+NAMES = {**RUNGS, 5: "same network", 6: "same step", 7: "same augmentation", 8: "same judge"}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Climb:
+    """The rungs, and the float32 drift of the step: largest differences after each step."""
+
+    rungs: tuple[Rung, ...]
+    drift: list[dict[str, float]]
+
+
+def climb(mine: Implementation, reference: Implementation, request: Request, say: Say) -> Climb:
+    """All eight rungs for `request`, on the CPU.
+
+    Raises Incomplete where a side cannot be had or cannot answer, HarnessError where it fails.
+    """
+    if reason := reference.unavailable():
+        raise Incomplete(f"{reference.title} is unavailable: {reason}")
+    with tempfile.TemporaryDirectory(prefix="parity-") as temporary:
+        place = Path(temporary)
+        say("Both sides open the run and declare what they would use (rungs 1-4) ...")
+        hand_out_weights(reference, request, place)
+        ours, theirs = declare([mine, reference], request, place)
+        say("Both sides answer the same questions (rungs 5-7) ...")
+        ask(request, place)
+        failures = answer([mine, reference], place)
+        say("The judge evaluates the weights that the reference evaluated (rung 8) ...")
+        return compare(ours, theirs, failures, request, place)
+
+
+def ask(request: Request, place: Path) -> Path:
+    """Write the question, with the run's initial weights made confident."""
+    folder = place / "question"
+    folder.mkdir()
+    asked = Question.of(request.profile, request.dataset, request.seed)
+    question.write(folder, asked, request.dataset)
+    weights = load_file(place / base.INITIAL_WEIGHTS)
+    save_file(question.confident(weights), folder / "weights.safetensors")
+    return folder
+
+
+def answer(sides: Sequence[Implementation], place: Path) -> list[str]:
+    """Each side answers the question in a folder of `place`; why each failed, or ''."""
+    folders = [answers(side, place) for side in sides]
+    for folder in folders:
+        folder.mkdir()
+    return in_parallel([side.answer_command(place / "question") for side in sides], folders)
+
+
+def answers(side: Implementation | Evidence, place: Path) -> Path:
+    """Where the answers of a side are."""
+    name = side.implementation if isinstance(side, Evidence) else side.name
+    return place / f"{name}-answers"
+
+
+def compare(
+    mine: Evidence, reference: Evidence, failures: Sequence[str], request: Request, place: Path
+) -> Climb:
+    """The rungs, from what both sides left in `place`; `failures` are those of their answers.
+
+    A rung that cannot be climbed, because another that it stands on is broken, says so.
+    """
+    asked, steps = place / "question", question.STEPS
+    a, b = answers(mine, place), answers(reference, place)
+    said = zip((mine, reference), failures, strict=True)
+    failed = "; ".join(f"{side.implementation} failed: {text}" for side, text in said if text)
+    found = [*compare_declared(hand_out.request_settings(request), mine, reference)]
+    if all((folder / "parameters.json").exists() for folder in (a, b)):
+        network = rungs.network(a, b)
+    else:
+        network = Rung(5, NAMES[5], (), failed)
+    found.append(network)
+    unequal = "" if network.holds else "rung 5 does not hold"
+    if blocked := unequal or failed:
+        found += [Rung(number, NAMES[number], (), blocked) for number in (6, 8)]
+    else:
+        found.append(rungs.step(a, b, steps))
+        found.append(Rung(8, NAMES[8], _judge(request, asked, b)))
+    if failed:
+        found.append(Rung(7, NAMES[7], (), failed))
+    else:
+        found.append(_augmentation(mine, reference, request, place))
+    found.sort(key=lambda rung: rung.number)
+    return Climb(tuple(found), [] if blocked else rungs.drift(a, b, steps, "float32"))
+
+
+def _augmentation(mine: Evidence, reference: Evidence, request: Request, place: Path) -> Rung:
+    checks = rungs.augmentation(place / "question", answers(mine, place), answers(reference, place))
+    if not mine.failure and not reference.failure:
+        ours, theirs = (
+            _streams(place / f"{side.implementation}-declared") for side in (mine, reference)
+        )
+        checks.append(rungs.sampling(ours, theirs, request.labels, request.dataset.train_size))
+    return Rung(7, NAMES[7], tuple(checks))
+
+
+def compare_declared(asked: Mapping[str, Any], mine: Evidence, theirs: Evidence) -> Iterator[Rung]:
+    """Rungs 1-4 of two declarations, held against each other and against what was asked for."""
+    silent = [side for side in (mine, theirs) if side.facts is None]
+    if silent:
+        why = f"{silent[0].implementation} did not open the run: {silent[0].failure}"
+        yield from (Rung(number, name, (), why) for number, name in RUNGS.items())
+        return
+    for number, key in SUMS.items():
+        used = [getattr(side.facts, key) for side in (mine, theirs)]
+        expected = asked.get(key, used[1])
+        equal = all(value == expected for value in used)
+        shown = used[0][:12] if equal else f"{used[0][:12]} against {used[1][:12]}"
+        yield Rung(number, RUNGS[number], (Check(_SUM_OF[number], shown, "exact", equal),))
+    checks = tuple(_setting(field, mine, theirs, asked) for field in FIELDS)
+    yield Rung(4, RUNGS[4], checks)
+
+
+_SUM_OF = {
+    1: "SHA-256 of pixels and labels",
+    2: "SHA-256 of the labelled indices",
+    3: "SHA-256 of all initial tensors",
+}
+
+
+def _setting(field: str, mine: Evidence, theirs: Evidence, asked: Mapping[str, Any]) -> Check:
+    ours, reference = mine.settings.get(field), theirs.settings.get(field)
+    if ours is None or reference is None:
+        side = mine if ours is None else theirs
+        return Check(field, f"{side.implementation} does not say", "equal", False)
+    note = f"{mine.implementation}: {ours.source}; {theirs.implementation}: {reference.source}"
+    if ours.value == reference.value:
+        return Check(field, str(ours.value), "equal", True, note)
+    declared = comparability.is_declared(field, reference, asked) and ours.value == asked[field]
+    measured = f"{ours.value} against {reference.value}"
+    return Check(field, measured, "declared" if declared else "equal", declared, note)
+
+
+def _judge(request: Request, asked: Path, answers: Path) -> tuple[Check, ...]:
+    with np.load(asked / "judge.npz") as judged:
+        images = judged["images"]
+    weights = answers / "judged.safetensors"
+    logits = judge.logits(request.profile, weights, images, answers, "cpu")
+    return tuple(rungs.judge(asked, answers, logits))
+
+
+def _streams(folder: Path) -> dict[str, Any]:
+    with np.load(folder / "streams.npz") as content:
+        return dict(content)

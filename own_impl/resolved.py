@@ -1,0 +1,29 @@
+"""What a run really uses where no setting says it: read from the objects that were made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from own_impl.augment import POLICIES
+from own_impl.config import Config
+from own_impl.data import Data
+from own_impl.fixmatch import FixMatch
+
+
+def resolved(config: Config, data: Data, model: FixMatch) -> dict[str, Any]:
+    """For the first line of metrics.jsonl; optimiser values as the optimiser holds them."""
+    decayed, _ = model.optimizer.param_groups
+    return {
+        "lr": decayed["lr"],
+        "momentum": decayed["momentum"],
+        "nesterov": decayed["nesterov"],
+        "weight_decay": decayed["weight_decay"],
+        "hard_labels": True,  # the paper's; there are no others here
+        "clip": 0,  # gradients are never clipped
+        "dropout": 0.0,  # the network has none
+        "classes": int(data.train_labels.max()) + 1,
+        "strong_operations": POLICIES[config.strong].operations,
+        "replacement": True,  # see batches
+        "labelled_pool": len(data.labelled),
+        "unlabelled_pool": len(data.train_labels),
+    }

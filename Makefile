@@ -11,6 +11,12 @@ ITERATIONS ?=
 DATA_DIR ?=
 RESULTS ?= results
 
+BASE ?=
+ACCEPT ?=
+FORMAT ?= terminal
+# A variable's value where the user gave one, else the second argument: not the default above.
+named = $(if $(filter file,$(origin $(1))),$(2),$($(1)))
+
 BIN := .venv/bin
 STAMP := .venv/.installed
 HARNESS := $(BIN)/python -m harness
@@ -27,6 +33,21 @@ compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS I
 
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
+
+report: $(STAMP)  ## write report.html again, and all else that the runs give: [PROFILE RESULTS]
+	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'
+
+verify: $(STAMP)  ## are all outputs what runs/ give, to the byte: [PROFILE RESULTS]
+	@$(HARNESS) verify --profile '$(PROFILE)' --results '$(RESULTS)'
+
+diff: $(STAMP)  ## accuracies against BASE=<revision or file>: [ACCEPT="reason" FORMAT PROFILE RESULTS]
+	@$(HARNESS) diff --base '$(BASE)' --profile '$(PROFILE)' --results '$(RESULTS)' \
+	    --accept "$$ACCEPT" --format '$(FORMAT)'
+
+accuracy-check: setup  ## as CI: verify, diff, fresh comparison: [BASE PROFILE=quick LABELS SEEDS RESULTS]
+	@$(HARNESS) accuracy-check --base '$(or $(BASE),HEAD)' --profile '$(call named,PROFILE,quick)' \
+	    --labels '$(call named,LABELS)' --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' \
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
 test: setup check  ## check, then the test suite with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
@@ -57,4 +78,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare table test check clean torchssl
+.PHONY: help setup compare table report verify diff accuracy-check test check clean torchssl

@@ -83,12 +83,17 @@ class Manifest(BaseModel):
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing, as UTF-8. Raises BadInput."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file or nothing: temporary file, fsync, rename. Raises BadInput."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

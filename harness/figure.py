@@ -147,7 +147,9 @@ def _figure(points: pd.DataFrame, caption: str, rows: dict[str, Drawer]) -> Figu
             line[0].set_ylim(0, TOPS.get(title))  # shared by the row, whose panels are all drawn
         for panel, count in zip(axes[0], labels, strict=False):
             here = points[points["labels"] == count]
-            panel.set_title(heading(int(count), here.groupby("implementation")["seed"].nunique()))
+            panel.set_title(
+                heading(int(count), here.groupby("implementation")["seed"].nunique()), pad=8
+            )
             panel.set_xlim(left=0)
         finish(figure, caption)
     return figure
@@ -179,7 +181,8 @@ def _curves(
             markevery=[-1], label=title, **line,
         )  # fmt: skip
         ends.append((float(complete[y].iloc[-1]), float(complete[x].iloc[-1]), style.color))
-    apart = len({round(10 * at / max(e[1] for e in ends)) for _, at, _ in ends}) > 1
+    longest = max((at for _, at, _ in ends), default=0) or 1
+    apart = len({round(10 * at / longest) for _, at, _ in ends}) > 1
     for rank, (value, at, color) in enumerate(sorted(ends) if end else ()):
         # Below the line for the lowest, above it for the others: close ends stay readable.
         place = 5 if apart else 5 + 9 * (rank - 1) if rank else -12

@@ -52,7 +52,7 @@ def draw(
                     label = f"{title} minus {titles[REFERENCE]}"
                     _differences(below, _paired(here, name), label, style, place)
             seeds = Counter(name for _, name in here)
-            above.set_title(heading(count, seeds.values()))
+            above.set_title(heading(count, seeds.values()), pad=8)
             below.axhline(0, color="0.2", linewidth=0.8)
             _classes(below, classes, data)
         axes[0, 0].set_ylabel("accuracy of the class, %")

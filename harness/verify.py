@@ -84,11 +84,32 @@ def _difference(path: Path, built: bytes) -> str:
         return ""
     if path.suffix in BINARY:
         return f"{path}: not the bytes that runs/ give"
+    if path.name == outputs.SUMS and (difference := _altered(path, found, built)):
+        return difference
     lines = zip_longest(_lines(found), _lines(built))
     number, (has, given) = next(
         (number, pair) for number, pair in enumerate(lines, 1) if pair[0] != pair[1]
     )
     return f"{path}:{number}: has {_excerpt(has, given)}, runs/ give {_excerpt(given, has)}"
+
+
+def _altered(path: Path, found: bytes, built: bytes) -> str:
+    """Which file of a run is not the one that the sums are of; '' if only their order is not."""
+    listed, there = (dict(_sums(content)) for content in (found, built))
+    for number, (name, digest) in enumerate(_sums(found), 1):
+        if there.get(name) != digest:
+            what = "altered" if name in there else "gone"
+            return f"{path.parent / name}: {what} since the outputs were written ({path}:{number})"
+    for name in there:
+        if name not in listed:
+            return f"{path.parent / name}: not in {path}; 'make table' writes it"
+    return ""
+
+
+def _sums(content: bytes) -> list[tuple[str, str]]:
+    """(file, SHA-256) of each line."""
+    parts = (line.partition("  ") for line in _lines(content) if line)
+    return [(name, digest) for digest, _, name in parts]
 
 
 def _lines(content: bytes) -> list[str]:

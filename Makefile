@@ -14,6 +14,12 @@ RESULTS ?= results
 # Libraries compiled once, not at each start: without this torch alone takes ten seconds to load.
 unexport PYTHONDONTWRITEBYTECODE
 
+BASE ?=
+ACCEPT ?=
+FORMAT ?= terminal
+# A variable's value where the user gave one, else the second argument: not the default above.
+named = $(if $(filter file,$(origin $(1))),$(2),$($(1)))
+
 BIN := .venv/bin
 STAMP := .venv/.installed
 HARNESS := $(BIN)/python -m harness
@@ -33,6 +39,21 @@ table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS
 
 parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE DATA_DIR RESULTS]
 	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+
+report: $(STAMP)  ## write report.html again, and all else that the runs give: [PROFILE RESULTS]
+	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'
+
+verify: $(STAMP)  ## are all outputs what runs/ give, to the byte: [PROFILE RESULTS]
+	@$(HARNESS) verify --profile '$(PROFILE)' --results '$(RESULTS)'
+
+diff: $(STAMP)  ## accuracies against BASE=<revision or file>: [ACCEPT="reason" FORMAT PROFILE RESULTS]
+	@$(HARNESS) diff --base '$(BASE)' --profile '$(PROFILE)' --results '$(RESULTS)' \
+	    --accept "$$ACCEPT" --format '$(FORMAT)'
+
+accuracy-check: setup  ## as CI: verify, diff, fresh comparison: [BASE PROFILE=quick LABELS SEEDS RESULTS]
+	@$(HARNESS) accuracy-check --base '$(or $(BASE),HEAD)' --profile '$(call named,PROFILE,quick)' \
+	    --labels '$(call named,LABELS)' --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' \
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
 test: setup check  ## check, then the test suite with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
@@ -63,4 +84,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare table parity test check clean torchssl
+.PHONY: help setup compare table parity report verify diff accuracy-check test check clean torchssl

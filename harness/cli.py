@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from harness import logs, pipeline, profile, proof
-from harness.errors import BadInput, HarnessError
+from harness import accuracy_check, logs, markdown, outputs, pipeline, proof
+from harness import diff as diff_module
+from harness import profile as profile_module
+from harness import verify as verify_module
+from harness.errors import BadInput, CheckFailed, HarnessError
 from harness.implementations import base
 from harness.records import Point
+from harness.selection import RULES
 from harness.terminal import Terminal
 
 app = typer.Typer(
@@ -26,11 +31,16 @@ app = typer.Typer(
     "Exit codes: 0 done; 1 a check found a difference; 2 bad input; 3 incomplete.",
 )
 
+FORMATS: dict[str, Callable[[diff_module.Diff], str]] = {
+    "terminal": diff_module.markdown,
+    "markdown": diff_module.markdown,
+    "json": diff_module.to_json,
+}
 MOST = 2**32 - 1  # what NumPy takes as a seed
 
 ProfileOption = Annotated[
     str,
-    typer.Option(help=f"auto (cifar10 with CUDA, else quick), {', '.join(profile.names())}"),
+    typer.Option(help=f"auto (cifar10 with CUDA, else quick), {', '.join(profile_module.names())}"),
 ]
 ResultsOption = Annotated[Path, typer.Option(help="folder; a folder <profile> is made in it")]
 
@@ -71,9 +81,21 @@ def compare(
 
 
 @app.command()
-def table(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
-    """Write table and figure again from the runs that are there, and show the table."""
-    pipeline.rebuild(results, profile, Terminal())
+def table(
+    profile: ProfileOption = "auto",
+    results: ResultsOption = Path("results"),
+    selection: Annotated[
+        str, typer.Option(help=f"only show, under another rule: {', '.join(RULES)}")
+    ] = "",
+) -> None:
+    """Write all tables and figures again from the runs that are there, and show the table."""
+    if not selection:
+        pipeline.rebuild(results, profile, Terminal())
+    elif selection in RULES:
+        folder, settings = _existing(results, profile)
+        Terminal().markdown(markdown.render(outputs.under(folder, settings, selection)))
+    else:
+        raise BadInput(f"SELECTION {selection}: unknown; use {', '.join(RULES)}")
 
 
 @app.command()
@@ -114,6 +136,76 @@ def read(
     writer.writerows(vars(point) for point in logs.READERS[format](file))
 
 
+@app.command()
+def report(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
+    """Write report.html (and all else that the runs give) again, and say where it is."""
+    pipeline.rebuild(results, profile, Terminal())
+
+
+@app.command()
+def verify(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
+    """Build every output again from the runs; exit 1 names the first file and line that differ."""
+    folder, settings = _existing(results, profile)
+    verify_module.require(folder, settings)
+    Terminal().say(f"{folder}: every output is what runs/ give, to the byte")
+
+
+@app.command()
+def diff(
+    base: Annotated[str, typer.Option(help="git revision, or a saved table.csv")] = "",
+    profile: ProfileOption = "auto",
+    results: ResultsOption = Path("results"),
+    accept: Annotated[
+        str, typer.Option(help="why a change is intended: recorded in accepted.json")
+    ] = "",
+    format: Annotated[str, typer.Option(help=f"one of {', '.join(FORMATS)}")] = "terminal",
+) -> None:
+    """Accuracies now against BASE: exit 1 if one moved by more than its tolerance, or is lost.
+
+    Example: python -m harness diff --base main --profile quick
+    """
+    if format not in FORMATS:
+        raise BadInput(f"FORMAT {format}: unknown; use {', '.join(FORMATS)}")
+    folder, settings = _existing(results, profile)
+    found, before = diff_module.against(folder, settings, base)
+    if accept:
+        with pipeline.only_one(folder):
+            found = diff_module.accept(folder, settings, found, before, accept)
+    if format == "terminal":
+        Terminal().table(f"{folder} against {base}", diff_module.COLUMNS, diff_module.texts(found))
+    else:
+        print(FORMATS[format](found), end="")
+    if not found.holds:
+        raise CheckFailed("; ".join(found.failures))
+
+
+@app.command("accuracy-check")
+def check_accuracy(
+    base: Annotated[str, typer.Option(help="git revision, or a saved table.csv")] = "HEAD",
+    profile: ProfileOption = "quick",
+    results: ResultsOption = Path("results"),
+    labels: Annotated[str, typer.Option(help="of the fresh comparison; else all there are")] = "",
+    seeds: Annotated[str, typer.Option(help="of the fresh comparison; else the first")] = "",
+    iterations: Annotated[str, typer.Option(help="of the fresh comparison")] = "",
+    data_dir: Annotated[str, typer.Option(help="as for compare")] = "",
+    out: Annotated[Path, typer.Option(help="folder for the summary and the fresh runs")] = Path(
+        ".cache/accuracy-check"
+    ),
+) -> None:
+    """What CI runs: verify, diff against BASE, and a fresh comparison within tolerance."""
+    check = accuracy_check.Check(
+        base=base,
+        profile=profile,
+        results=results,
+        out=out,
+        labels=_whole_numbers("LABELS", labels) if labels else None,
+        seeds=_whole_numbers("SEEDS", seeds) if seeds else None,
+        iterations=_iterations(iterations),
+        data_dir=Path(data_dir) if data_dir else None,
+    )
+    accuracy_check.run(check, Terminal())
+
+
 def main() -> int:
     """Run a command; every expected error is one line on stderr and an exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
@@ -138,6 +230,14 @@ def main() -> int:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _existing(results: Path, name: str) -> tuple[Path, profile_module.Profile]:
+    name, _ = profile_module.resolve_auto(name)
+    settings = profile_module.load(name)
+    if not (results / name / "runs").is_dir():
+        raise BadInput(f"RESULTS {results / name}: no runs in it; 'make compare' makes some")
+    return results / name, settings
 
 
 def _whole_numbers(name: str, text: str) -> list[int]:

@@ -2,47 +2,182 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness import figure, published, records, runs, table
-from harness.errors import BadInput
+import pandas as pd
+from matplotlib.figure import Figure
+
+from harness import (
+    checklist,
+    comparison,
+    figure,
+    latex,
+    markdown,
+    per_class,
+    predictions,
+    published,
+    records,
+    report,
+    runs,
+    selection,
+    table,
+)
+from harness import profile as profiles
+from harness.comparison import Comparison, Key
 from harness.implementations import base
+from harness.predictions import Predictions
 from harness.profile import Profile
+from harness.records import Status
+from harness.report import Picture
+from harness.runs import Run
 from harness.terminal import Terminal
 
-TABLE, POINTS, MARKDOWN = "table.csv", "points.csv", "table.md"
-FIGURE = "accuracy-vs-epoch"
+SUMS, TABLE, POINTS = "runs.sha256", "table.csv", "points.csv"
+MARKDOWN, LATEX, REPORT = "table.md", "table.tex", "report.html"
+FIGURES = {
+    "accuracy-vs-epoch": (
+        "Accuracy over epochs",
+        "Top-1 accuracy of the EMA weights on the test set at each evaluation, a panel for each "
+        "label count: thin lines are seeds, the thick line is their mean.",
+    ),
+    "accuracy-vs-time": (
+        "Accuracy over time",
+        "The same accuracies over the time since the start, by each run's own log. Times compare "
+        "only where the machine and its load were the same.",
+    ),
+    "training": (
+        "Losses and mask",
+        "Labelled loss, unlabelled loss and the share of unlabelled images above the threshold, "
+        "each of the last batch before an evaluation.",
+    ),
+    "per-class": (
+        "Accuracy by class",
+        "Accuracy of the final weights on each class, both implementations above and their "
+        "difference below. Dashes are seeds; whiskers the 95% interval of the mean difference.",
+    ),
+}
+# All that may stand in a results folder: `verify` knows what to look for, `write` what is stale.
+NAMES = (
+    SUMS, TABLE, POINTS, MARKDOWN, LATEX,
+    *(f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png")), REPORT,
+)  # fmt: skip
 
 
 def write(folder: Path, profile: Profile) -> None:
-    """Write points, tables and figure of all runs in `folder`."""
+    """Write all outputs of the runs in `folder`, and remove those that there are no more."""
+    content = build(folder, profile)
+    for name in NAMES:
+        if name in content:
+            records.write_bytes(folder / name, content[name])
+        else:
+            (folder / name).unlink(missing_ok=True)
+
+
+def build(folder: Path, profile: Profile) -> dict[str, bytes]:
+    """Name -> content of all outputs, in the order of NAMES; reads, and writes nothing.
+
+    Raises BadInput for what is in `folder` and cannot be read.
+    """
+    profile = profiles.load(profile.name)  # as configs/ has it, however short these runs were asked
     found = runs.load_all(folder)
-    data = ", ".join(sorted({run.manifest.settings["data"] for run in found}))
-    titles = {name: base.create(name).title for name in base.names()}
+    titles = _titles()
+    judged = _predictions(folder, found)
+    cited = published.load()
+    main = comparison.build(found, profile, titles, judged, cited)
+    others = [
+        comparison.build(found, profile, titles, judged, cited, rule)
+        for rule in selection.RULES
+        if rule != main.rule
+    ]
     points = table.points_frame(found)
-    records.write_text(folder / POINTS, table.to_csv(points))
-    records.write_text(folder / TABLE, table.to_csv(table.runs_frame(found)))
-    records.write_text(folder / MARKDOWN, table.markdown(found, profile, titles, data))
-    caption = f"{data}, WRN-{profile.depth}-{profile.widen_factor}: EMA weights on the test set"
-    references = published.load().of(data, profile.selection)
-    drawn = figure.accuracy_vs_epoch(points, titles, caption, references)
-    for kind in ("svg", "png"):
-        _write_bytes(folder / f"{FIGURE}.{kind}", figure.render(drawn, kind))
+    drawn = _draw(main, points[points["status"] == Status.DONE.value], judged, titles)
+    content = {
+        SUMS: _sums(folder, found).encode(),
+        TABLE: table.to_csv(table.runs_frame(found)).encode(),
+        POINTS: table.to_csv(points).encode(),
+        MARKDOWN: markdown.render(main).encode(),
+        LATEX: latex.render(main).encode(),
+    }
+    pictures = []
+    for name, picture in drawn.items():
+        content |= {f"{name}.{kind}": figure.render(picture, kind) for kind in ("svg", "png")}
+        pictures.append(Picture(*FIGURES[name], content[f"{name}.svg"]))
+    page = report.render(
+        main, others, pictures, checklist.ladder(folder), checklist.accepted(folder)
+    )
+    content[REPORT] = page.encode()
+    return content
+
+
+def under(folder: Path, profile: Profile, rule: str) -> Comparison:
+    """The runs of `folder` under another rule than their table's; writes nothing."""
+    found = runs.load_all(folder)
+    judged = _predictions(folder, found)
+    return comparison.build(found, profile, _titles(), judged, published.load(), rule)
 
 
 def show(folder: Path, terminal: Terminal) -> None:
     """The table on the terminal, and where the files are."""
     terminal.say()
     terminal.markdown((folder / MARKDOWN).read_text(encoding="utf-8"))
-    for name in (TABLE, MARKDOWN, POINTS, f"{FIGURE}.svg", f"{FIGURE}.png"):
-        terminal.say(f"  {folder / name}")
+    for name in NAMES:
+        if (folder / name).exists():
+            terminal.say(f"  {folder / name}")
 
 
-def _write_bytes(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror})") from error
+def _titles() -> dict[str, str]:
+    return {name: base.create(name).title for name in base.names()}
+
+
+def _draw(
+    main: Comparison,
+    points: pd.DataFrame,
+    judged: Mapping[Key, Predictions],
+    titles: dict[str, str],
+) -> dict[str, Figure]:
+    network = f"{main.data}, WRN-{main.profile.depth}-{main.profile.widen_factor}"
+    devices = {run.manifest.facts.device for run in main.runs if run.manifest.facts is not None}
+    caption = f"{network}: EMA weights on the test set"
+    drawn = {
+        "accuracy-vs-epoch": figure.accuracy_vs_epoch(
+            points, titles, caption, main.published_beside
+        ),
+        "accuracy-vs-time": figure.accuracy_vs_time(
+            points, titles, f"{caption}; {', '.join(sorted(devices)) or 'no device'}"
+        ),
+        "training": figure.training(
+            points, titles, f"{network}: last batch before each evaluation"
+        ),
+    }
+    if judged:
+        drawn["per-class"] = per_class.draw(
+            judged, titles, f"{network}: final EMA weights on the test set", main.data
+        )
+    return drawn
+
+
+def _predictions(folder: Path, found: Sequence[Run]) -> dict[Key, Predictions]:
+    read = {}
+    for run in found:
+        key = (*run.key, run.manifest.implementation)
+        content = predictions.read(folder / "runs" / runs.folder_name(*key))
+        if content is not None and run.status is Status.DONE:
+            read[key] = content
+    return read
+
+
+def _sums(folder: Path, found: Sequence[Run]) -> str:
+    """What all the rest is made from, as `sha256sum --check` reads it."""
+    lines = []
+    for run in found:
+        manifest = run.manifest
+        place = folder / "runs" / runs.folder_name(*run.key, manifest.implementation)
+        attempt = runs.attempt_folder(place, manifest.attempt)
+        log = base.create(manifest.implementation).log(attempt)
+        for path in (place / "manifest.json", log, place / predictions.FILE):
+            if path.is_file():
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
+    return "".join(lines)

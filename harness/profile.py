@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -12,6 +12,10 @@ from harness.errors import BadInput
 from harness.settings_file import CONFIGS
 
 Selection = Literal["best", "last", "mean20", "median20"]
+# Percentage points of accuracy, by label count: see `at`.
+ByLabels = Annotated[
+    dict[Annotated[int, Field(gt=0)], Annotated[float, Field(gt=0, le=100)]], Field(min_length=1)
+]
 
 
 class Profile(BaseModel):
@@ -39,6 +43,8 @@ class Profile(BaseModel):
     warmup: Literal[0]  # TorchSSL has no setting for it
     precision: Literal["fp32"]  # TorchSSL knows no bf16
     selection: Selection
+    margin: ByLabels  # a mean difference between implementations below this is no difference
+    tolerance: ByLabels  # what a mean over seeds may move by when code changes and nothing else
     # A first guess at how long a run takes, until runs of this folder tell better.
     seconds_per_iteration: dict[str, float] = {}
 
@@ -52,7 +58,7 @@ class Profile(BaseModel):
     def hyper_parameters(self) -> dict[str, Any]:
         """The settings that two runs must share to be compared."""
         about = {"schema_version", "name", "description", "data", "requires_cuda"}
-        about |= {"selection", "seconds_per_iteration"}
+        about |= {"selection", "margin", "tolerance", "seconds_per_iteration"}
         return self.model_dump(exclude=about)
 
     def evaluated_after(self) -> list[int]:
@@ -68,6 +74,15 @@ class Profile(BaseModel):
             if k + 1 > 0.8 * self.iterations:
                 every = 1000
         return sorted({*after, self.iterations})
+
+
+def at(values: ByLabels, labels: int) -> float:
+    """The value for `labels`: of the nearest count listed at or below it, else of the lowest.
+
+    Accuracies spread less the more labels there are, so what is taken is never too strict.
+    """
+    below = [count for count in values if count <= labels]
+    return values[max(below) if below else min(values)]
 
 
 def names() -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import records
+from harness.errors import HarnessError
 from harness.implementations import base
 from harness.records import Facts, Manifest, Point, Status
 
@@ -43,20 +44,28 @@ def attempt_folder(run_folder: Path, attempt: int) -> Path:
 def load_all(results: Path) -> list[Run]:
     """Every run under `results`, ordered by labels, seed, implementation, and judged comparable.
 
-    Raises BadInput for a manifest of another schema and LogError for a log that cannot be read.
+    Raises BadInput for a manifest of another schema and LogError for the log of a done run that
+    cannot be read. A run that is not done has the points that its log gives, if any.
     """
     runs = []
     for folder in sorted((results / "runs").glob("*-seed*-*")):
         manifest = records.read_manifest(folder)
         if manifest is not None:
-            points: list[Point] = []
-            if manifest.status is Status.DONE:
-                implementation = base.create(manifest.implementation)
-                attempt = attempt_folder(folder, manifest.attempt)
-                points = implementation.points(attempt, manifest.settings["test_class_counts"])
+            points = _points(folder, manifest)
             runs.append(Run(manifest, tuple(points), manifest.status, manifest.reason))
     runs.sort(key=lambda run: (*run.key, run.manifest.implementation))
     return mark_incomparable(runs)
+
+
+def _points(folder: Path, manifest: Manifest) -> list[Point]:
+    attempt = attempt_folder(folder, manifest.attempt)
+    try:
+        implementation = base.create(manifest.implementation)
+        return implementation.points(attempt, manifest.settings["test_class_counts"])
+    except (HarnessError, KeyError):
+        if manifest.status is Status.DONE:
+            raise
+        return []
 
 
 def mark_incomparable(runs: Sequence[Run]) -> list[Run]:

@@ -40,3 +40,19 @@ DESCRIPTIONS = {
     "mean20": "mean of the last 20 evaluations",
     "median20": "median of the last 20 evaluations",
 }
+SHORT = {
+    "best": "best, chosen on the test set",
+    "last": "last",
+    "mean20": "mean of last 20",
+    "median20": "median of last 20",
+}
+
+
+def in_use(wanted: str, evaluations: Sequence[int]) -> str:
+    """The rule of a table over runs with so many evaluations: `wanted`, where any has enough.
+
+    Runs too short for a rule over 20 evaluations are shown by their last one.
+    """
+    if wanted in ("mean20", "median20") and evaluations and max(evaluations) < 20:
+        return "last"
+    return wanted

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from harness import records
-from harness.errors import BadInput
 
 FILE = "parity.json"
 SCHEMA = 1
@@ -80,18 +79,3 @@ def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Run
         ],
     }
     records.write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
-
-
-def read(folder: Path) -> dict[str, Any] | None:
-    """The content of `<folder>/parity.json`, None where there is none. Raises BadInput."""
-    path = folder / FILE
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = content["schema"]
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: cannot be read ({error}); run 'make parity' again") from error
-    if version != SCHEMA:
-        raise BadInput(f"{path}: schema {version}, this code reads {SCHEMA}; run 'make parity'")
-    return content

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli, data
+from harness import cli, data, outputs, profile
+from tests import made
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -165,6 +166,106 @@ def test_table_of_an_empty_folder_says_what_to_do(
 ) -> None:
     assert call(monkeypatch, "table", "--profile", "quick", "--results", tmp_path) == 2
     assert "make compare" in capsys.readouterr().err
+
+
+def results(tmp_path: Path) -> Path:
+    """Results of two made-up runs, written out."""
+    folder = made.results(tmp_path / "results" / "quick", judged=False)
+    outputs.write(folder, profile.load("quick"))
+    return folder
+
+
+def test_verify_says_that_it_holds_and_what_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = results(tmp_path)
+    options = ("verify", "--profile", "quick", "--results", folder.parent)
+    assert call(monkeypatch, *options) == 0
+    assert "every output is what runs/ give" in capsys.readouterr().out
+    path = folder / "table.md"
+    path.write_text(path.read_text().replace("71.60", "71.61", 1))
+    assert call(monkeypatch, *options) == 1
+    error = capsys.readouterr().err
+    assert "table.md:7: has " in error and "71.61" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("format", ["terminal", "markdown", "json"])
+def test_diff_in_every_format(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, format: str
+) -> None:
+    folder = results(tmp_path)
+    saved = tmp_path / "base.csv"
+    saved.write_bytes((folder / "table.csv").read_bytes())
+    options = ("diff", "--profile", "quick", "--results", folder.parent, "--base", saved)
+    assert call(monkeypatch, *options, "--format", format) == 0
+    out = capsys.readouterr().out
+    assert "torchssl" in out and "same" in out
+    if format == "json":
+        assert json.loads(out)["holds"] is True
+
+
+def test_diff_fails_and_an_accepted_change_passes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = results(tmp_path)
+    saved = tmp_path / "base.csv"
+    saved.write_text((folder / "table.csv").read_text().replace(",71.60,71.60,", ",99.60,99.60,"))
+    options = ("diff", "--profile", "quick", "--results", folder.parent, "--base", saved)
+    assert call(monkeypatch, *options) == 1
+    assert capsys.readouterr().err == "error: 40 labels own: moved\n"
+    assert call(monkeypatch, *options, "--accept", "an intended change") == 0
+    assert call(monkeypatch, *options) == 0
+    assert "accepted: an intended change" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("diff", "--base", "main"), ["no runs in it", "make compare"]),
+        (("diff", "--base", "main", "--format", "html"), ["FORMAT html", "markdown"]),
+        (("verify",), ["no runs in it", "make compare"]),
+        (("report",), ["no runs in it", "make compare"]),
+        (("accuracy-check",), ["no runs in it", "make compare"]),
+        (("accuracy-check", "--labels", "x"), ["LABELS x"]),
+        (("table", "--selection", "luckiest"), ["SELECTION luckiest", "best, last"]),
+        (("table", "--selection", "best"), ["no runs in it"]),
+    ],
+)
+def test_bad_input_of_the_checks(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    words: list[str],
+) -> None:
+    options = ("--profile", "quick", "--results", tmp_path)
+    assert call(monkeypatch, *arguments, *options) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    for word in words:
+        assert word in error
+
+
+def test_a_table_under_another_rule_is_shown_and_not_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = results(tmp_path)
+    before = (folder / "table.md").read_bytes()
+    options = ("table", "--profile", "quick", "--results", folder.parent, "--selection", "best")
+    assert call(monkeypatch, *options) == 0
+    assert "chosen on the test set from 12 evaluations" in capsys.readouterr().out
+    assert (folder / "table.md").read_bytes() == before
+
+
+def test_report_writes_the_page_and_says_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = results(tmp_path)
+    (folder / "report.html").unlink()
+    options = ("report", "--profile", "quick", "--results", folder.parent)
+    assert call(monkeypatch, *options) == 0
+    assert str(folder / "report.html") in capsys.readouterr().out
+    assert (folder / "report.html").exists()
 
 
 def test_help_teaches(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

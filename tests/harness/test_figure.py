@@ -1,4 +1,4 @@
-"""The figure: the same bytes for the same runs, and what is drawn in it."""
+"""Figures of curves: the same bytes for the same runs, and what is drawn in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from harness.figure import accuracy_vs_epoch, render
+from harness.figure import accuracy_vs_epoch, accuracy_vs_time, render, training
 from harness.published import Row
 from harness.table import POINT_COLUMNS
 
@@ -25,6 +25,8 @@ def points(
         {
             "labels": count, "seed": seed, "implementation": name, "iteration": 1 + 10 * e,
             "epoch": (1 + 10 * e) / 10, "top1": 10.0 * e + seed + 20 * (name == "torchssl"),
+            "seconds": 60.0 * e * (1 + seed), "loss_x": 2.0 - e / 5, "loss_u": e / 10,
+            "mask": e / 5,
         }
         for count in labels
         for seed in seeds
@@ -69,10 +71,11 @@ def test_no_date_and_no_version_in_the_files() -> None:
 def test_a_panel_for_each_label_count_in_order() -> None:
     figure = accuracy_vs_epoch(points(labels=(4000, 40, 250)), TITLES, "caption")
     assert [panel.get_title() for panel in figure.axes] == [
-        "40 labelled images", "250 labelled images", "4000 labelled images",
+        f"{count} labelled images, 2 seeds" for count in (40, 250, 4000)
     ]  # fmt: skip
     assert figure.axes[0].get_ylabel() == "top-1 accuracy, %"
     assert {panel.get_xlabel() for panel in figure.axes} == {"epoch"}
+    assert all(label.get_visible() for label in figure.axes[0].get_yticklabels())
     assert {panel.get_ylim() for panel in figure.axes} == {(0.0, 100.0)}
 
 
@@ -85,7 +88,7 @@ def test_seeds_are_thin_and_their_mean_thick() -> None:
         [0.5, 10.5, 20.5, 30.5, 40.5], [20.5, 30.5, 40.5, 50.5, 60.5],
     ]  # fmt: skip
     assert panel.get_legend_handles_labels()[1] == [
-        "FixMatch (own), mean of 2 seeds", "FixMatch (TorchSSL), mean of 2 seeds",
+        "FixMatch (own)", "FixMatch (TorchSSL)",
     ]  # fmt: skip
 
 
@@ -93,7 +96,15 @@ def test_one_seed_is_one_line() -> None:
     panel = accuracy_vs_epoch(points(labels=(40,), seeds=(0,)), TITLES, "caption").axes[0]
     assert lines(panel, thick=False) == []
     assert len(lines(panel, thick=True)) == 2
-    assert panel.get_legend_handles_labels()[1][0] == "FixMatch (own), 1 seed"
+    assert panel.get_legend_handles_labels()[1][0] == "FixMatch (own)"
+    assert panel.get_title() == "40 labelled images, 1 seed"
+
+
+def test_seeds_of_the_two_sides_that_differ_in_number_are_said() -> None:
+    frame = points(labels=(40,))
+    lonely = frame[~((frame["seed"] == 1) & (frame["implementation"] == "own"))]
+    panel = accuracy_vs_epoch(lonely, TITLES, "caption").axes[0]
+    assert panel.get_title() == "40 labelled images, 1 to 2 seeds"
 
 
 def test_the_mean_goes_as_far_as_every_seed() -> None:
@@ -102,11 +113,12 @@ def test_the_mean_goes_as_far_as_every_seed() -> None:
     assert lines(panel, thick=True)[0] == [0.5, 10.5, 20.5]
 
 
-def test_seeds_without_a_common_epoch_do_not_crash() -> None:
+def test_seeds_without_a_common_evaluation_have_no_mean() -> None:
     frame = points(labels=(40,), implementations=("own",))
-    frame.loc[frame["seed"] == 1, "epoch"] += 0.05
+    frame.loc[frame["seed"] == 1, "iteration"] += 5
     panel = accuracy_vs_epoch(frame, TITLES, "caption").axes[0]
     assert len(lines(panel, thick=False)) == 2
+    assert lines(panel, thick=True) == []
 
 
 def test_implementations_differ_in_more_than_colour() -> None:
@@ -162,3 +174,66 @@ def test_the_pandas_order_of_rows_does_not_matter(kind: str) -> None:
     shuffled = points().iloc[::-1]
     ordered = render(accuracy_vs_epoch(points(), TITLES, "caption"), kind)
     assert render(accuracy_vs_epoch(shuffled, TITLES, "caption"), kind) == ordered
+
+
+def test_close_published_accuracies_keep_apart_and_equal_ones_share_a_line() -> None:
+    equal = accuracy_vs_epoch(
+        points(labels=(40,)), TITLES, "caption", [published(n40=90.0), published(n40=90.0)]
+    ).axes[0]
+    assert "somebody, somebody 90.00" in [text.get_text() for text in equal.texts]
+    close = accuracy_vs_epoch(
+        points(labels=(40,)), TITLES, "caption", [published(n40=86.19), published(n40=88.61)]
+    ).axes[0]
+    places = {text.get_text(): text.xyann for text in close.texts}  # type: ignore[attr-defined]
+    assert places["somebody 86.19"][1] < 0 < places["somebody 88.61"][1]
+
+
+def test_accuracy_over_time_averages_both_time_and_accuracy() -> None:
+    panel = accuracy_vs_time(points(labels=(40,)), TITLES, "caption").axes[0]
+    assert panel.get_xlabel() == "minutes since the start"
+    own = next(line for line in panel.get_lines() if line.get_linewidth() > 1)
+    # Seed 0 takes a minute between evaluations, seed 1 two.
+    assert np.asarray(own.get_xdata()).tolist() == [0.0, 1.5, 3.0, 4.5, 6.0]
+    assert np.asarray(own.get_ydata()).tolist() == [0.5, 10.5, 20.5, 30.5, 40.5]
+
+
+def test_long_runs_are_shown_in_hours() -> None:
+    frame = points(labels=(40,), seeds=(0,)).assign(seconds=[3600.0 * e for e in range(5)] * 2)
+    panel = accuracy_vs_time(frame, TITLES, "caption").axes[0]
+    assert panel.get_xlabel() == "hours since the start"
+    assert np.asarray(panel.get_lines()[0].get_xdata()).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_log_without_times_has_no_curve_over_time() -> None:
+    frame = points(labels=(40,), seeds=(0,))
+    frame.loc[frame["implementation"] == "torchssl", "seconds"] = np.nan
+    assert len(accuracy_vs_time(frame, TITLES, "caption").axes[0].get_lines()) == 1
+    frame["seconds"] = None
+    assert len(accuracy_vs_time(frame, TITLES, "caption").axes[0].get_lines()) == 0
+
+
+def test_an_evaluation_at_time_zero_only() -> None:
+    frame = points(labels=(40,), seeds=(0,), lengths=(1,))
+    assert len(accuracy_vs_time(frame, TITLES, "caption").axes[0].get_lines()) == 2
+
+
+def test_training_has_a_row_for_each_quantity() -> None:
+    figure = training(points(labels=(40, 250), seeds=(0,)), TITLES, "caption")
+    assert [panel.get_ylabel() for panel in figure.axes[::2]] == [
+        "labelled loss", "unlabelled loss", "mask: share above threshold",
+    ]  # fmt: skip
+    assert [float(y) for y in np.asarray(figure.axes[0].get_lines()[0].get_ydata())] == [
+        2.0, 1.8, 1.6, 1.4, 1.2,
+    ]  # fmt: skip
+    assert figure.axes[4].get_ylim() == (0.0, 1.0)
+
+
+def test_no_curve_leaves_its_panel() -> None:
+    frame = points(labels=(40, 250), seeds=(0,))
+    frame.loc[frame["labels"] == 250, "loss_u"] = 7.0
+    figure = training(frame, TITLES, "caption")
+    for row in (figure.axes[:2], figure.axes[2:4]):
+        low, high = row[0].get_ylim()
+        assert row[1].get_ylim() == (low, high)
+        highest = max(np.max(np.asarray(line.get_ydata())) for p in row for line in p.get_lines())
+        assert low == 0 and high > highest

@@ -236,3 +236,23 @@ def test_auto_says_which_and_why(monkeypatch: pytest.MonkeyPatch, cuda: bool, na
 
 def test_a_named_profile_is_not_resolved() -> None:
     assert profile.resolve_auto("report2024") == ("report2024", "as asked")
+
+
+@pytest.mark.parametrize(
+    ("labels", "value"), [(20, 5.0), (40, 5.0), (100, 5.0), (250, 3.0), (999, 3.0), (4000, 2.0)]
+)
+def test_margins_and_tolerances_go_by_the_nearest_count_below(labels: int, value: float) -> None:
+    assert profile.at({250: 3.0, 40: 5.0, 4000: 2.0}, labels) == value
+
+
+@pytest.mark.parametrize("key", ["margin", "tolerance"])
+@pytest.mark.parametrize("value", [{}, {40: 0}, {40: -1.0}, {0: 1.0}, {40: 101}, 3.0])
+def test_a_wrong_margin_is_refused(tmp_path: Path, key: str, value: object) -> None:
+    with pytest.raises(BadInput, match=rf"mine\.yaml: {key}"):
+        profile.read(edited(tmp_path, **{key: value}))
+
+
+@pytest.mark.parametrize("name", ["cifar10", "quick", "report2024"])
+def test_every_profile_says_how_much_is_a_difference(name: str) -> None:
+    found = profile.load(name)
+    assert set(found.margin) == set(found.tolerance) == {40, 250, 4000}

@@ -44,4 +44,22 @@ def test_nothing_evaluated_has_no_value(rule: str) -> None:
 
 def test_every_rule_that_a_profile_may_name_exists_and_is_described() -> None:
     named = set(typing.get_args(profile.Selection))
-    assert named == set(selection.RULES) == set(selection.DESCRIPTIONS)
+    assert named == set(selection.RULES) == set(selection.DESCRIPTIONS) == set(selection.SHORT)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "evaluations", "rule"),
+    [
+        ("last", [3], "last"),
+        ("best", [3], "best"),
+        ("median20", [], "median20"),
+        ("median20", [19, 12], "last"),
+        ("mean20", [19], "last"),
+        ("median20", [19, 20], "median20"),
+        ("median20", [379], "median20"),
+    ],
+)
+def test_short_runs_are_shown_by_their_last_evaluation(
+    wanted: str, evaluations: list[int], rule: str
+) -> None:
+    assert selection.in_use(wanted, evaluations) == rule

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from harness import profile, table
+from harness import comparison, latex, markdown, profile, published, table
 from harness.records import Facts, Manifest, Point, Status
 from harness.runs import Run
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PROFILE = profile.load("quick")
 TITLES = {"own": "FixMatch (own)", "torchssl": "FixMatch (TorchSSL)"}
-SETTINGS = {"batch_size": 10, "mu": 4, "precision": "fp32", "iterations_per_epoch": 100}
+SETTINGS = {
+    "batch_size": 10, "mu": 4, "precision": "fp32", "iterations_per_epoch": 100, "data": "mnist5k",
+    "test_class_counts": [1] * 10,
+}  # fmt: skip
 
 
 def run(
@@ -81,6 +84,12 @@ RUNS = [
 ]  # fmt: skip
 
 
+def compared(
+    runs: list[Run], name: str = "quick", rule: str | None = None
+) -> comparison.Comparison:
+    return comparison.build(runs, profile.load(name), TITLES, {}, published.load(), rule)
+
+
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
@@ -90,7 +99,8 @@ def rows(text: str) -> list[dict[str, str]]:
     [
         ("table.csv", table.to_csv(table.runs_frame(RUNS))),
         ("points.csv", table.to_csv(table.points_frame(RUNS))),
-        ("table.md", table.markdown(RUNS, PROFILE, TITLES, "mnist5k")),
+        ("table.md", markdown.render(compared(RUNS))),
+        ("table.tex", latex.render(compared(RUNS))),
     ],
 )
 def test_golden(name: str, text: str) -> None:
@@ -103,12 +113,12 @@ def test_columns() -> None:
         "best_top1,last_top1,mean20_top1,median20_top1,judged_top1,"
         "wall_seconds,images_per_second,device,precision,"
         "data_sha256,split_sha256,initial_weights_sha256,"
-        "own_commit,torchssl_commit,torch_version"
+        "own_commit,torchssl_commit,torch_version,schema"
     )
     # labels, seed, implementation, iteration, epoch, top1, top5, losses, mask, seconds
     assert ",".join(table.POINT_COLUMNS) == (
         "labels,seed,implementation,iteration,epoch,top1,top5,"
-        "eval_loss,loss,loss_x,loss_u,mask,seconds"
+        "eval_loss,loss,loss_x,loss_u,mask,seconds,status,schema"
     )
 
 
@@ -129,20 +139,30 @@ def test_a_point_by_hand() -> None:
         "labels": "40", "seed": "0", "implementation": "own", "iteration": "101",
         "epoch": "1.0100", "top1": "62.00", "top5": "98.77", "eval_loss": "0.5000",
         "loss": "1.2500", "loss_x": "1.0000", "loss_u": "0.2500", "mask": "0.8750",
-        "seconds": "12.0",
+        "seconds": "12.0", "status": "done", "schema": "1",
     }  # fmt: skip
 
 
-def test_points_of_incomparable_runs_are_in_no_curve() -> None:
-    """The figure takes its means from these."""
-    assert "99.00" not in table.to_csv(table.points_frame(RUNS))
-    assert len(table.points_frame(RUNS[5:6])) == 0
+def test_points_of_every_run_are_kept_with_its_status() -> None:
+    stopped = run("own", 40, 5, status=Status.FAILED, points=curve(33.0))
+    points = rows(table.to_csv(table.points_frame([*RUNS[5:6], stopped])))
+    assert [(p["top1"], p["status"]) for p in points] == [
+        ("10.00", "incomparable"), ("99.00", "incomparable"), ("33.00", "failed"),
+    ]  # fmt: skip
+
+
+def test_a_run_that_stopped_on_its_way_has_evaluations_and_no_accuracy() -> None:
+    stopped = run("own", 40, 5, status=Status.FAILED, points=curve(33.0, 44.0))
+    [row] = rows(table.to_csv(table.runs_frame([stopped])))
+    assert (row["iterations"], row["evaluations"]) == ("101", "2")
+    assert {row[f"{rule}_top1"] for rule in ("best", "last", "mean20", "median20")} == {""}
 
 
 def test_nothing_yet() -> None:
     assert rows(table.to_csv(table.runs_frame([]))) == []
     assert rows(table.to_csv(table.points_frame([]))) == []
-    assert table.markdown([], PROFILE, TITLES, "").endswith("\n")
+    assert markdown.render(compared([])).endswith("\n")
+    assert latex.render(compared([])).endswith("\\end{table}\n")
 
 
 def test_only_failures() -> None:
@@ -150,48 +170,60 @@ def test_only_failures() -> None:
     assert [row["status"] for row in rows(table.to_csv(table.runs_frame(failures)))] == [
         "failed", "unavailable",
     ]  # fmt: skip
-    assert "| FixMatch (TorchSSL) | failed | unavailable |" in table.markdown(
-        failures, PROFILE, TITLES, "mnist5k"
-    )
+    text = markdown.render(compared(failures))
+    assert "| FixMatch (TorchSSL) | failed | unavailable |" in text
 
 
-def test_one_seed_has_no_interval() -> None:
-    assert table.cell([RUNS[0]], "last") == "60.00 (n=1)"
-
-
-def test_two_seeds_have_one() -> None:
-    # mean of 60 and 64; t(0.975, 1) * (4 / sqrt(2)) / sqrt(2) = 12.7062 * 2
-    assert table.cell([RUNS[0], RUNS[2]], "last") == "62.00 ± 25.41 (n=2)"
-
-
-def test_no_run_at_all_is_missing() -> None:
-    assert table.cell([], "last") == "missing"
-
-
-def test_lost_seeds_are_counted_beside_the_mean() -> None:
-    lost = [RUNS[3], run("own", 40, 2, status=Status.FAILED)]
-    assert table.cell([RUNS[0], *lost], "last") == "60.00 (n=1), 2 failed"
-
-
-def test_an_incomparable_run_enters_no_mean() -> None:
-    assert table.cell([RUNS[5]], "last") == "incomparable"
-    assert table.cell([RUNS[4], RUNS[5]], "last") == "90.00 (n=1), 1 incomparable"
-
-
-def test_too_few_evaluations_for_the_rule() -> None:
-    assert table.cell([RUNS[0]], "median20") == "too few evaluations"
-
-
-@pytest.mark.parametrize("reason", ["a | b", "a\nb", "a\r\nb", "|\n|", "end\n", "a\rb"])
+@pytest.mark.parametrize("reason", ["a | b", "a\nb", "a\r\nb", "|\n|", "end\n", "a\rb", "\\|"])
 def test_any_reason_leaves_the_markdown_table_whole(reason: str) -> None:
     lost = run("own", 40, 0, status=Status.FAILED, reason=reason)
-    text = table.markdown([lost], PROFILE, TITLES, "mnist5k")
+    text = markdown.render(compared([lost]))
     [line] = [line for line in text.splitlines() if line.startswith("| 40-seed0-own ")]
     assert line.endswith(" |")
-    assert len(line.replace("\\|", "").split("|")) == 9 + 2
+    assert len(line.replace("\\\\", "").replace("\\|", "").split("|")) == 7 + 2
+
+
+def test_no_reason_becomes_markup() -> None:
+    reason = "<script>alert(1)</script> [click](https://example.org) `code` &amp;"
+    text = markdown.render(compared([run(status=Status.FAILED, reason=reason)]))
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; \\[click\\](https" in text
+    assert "\\`code\\` &amp;amp;" in text
+
+
+def test_one_rule_a_table() -> None:
+    """The runs are listed under the rule of the accuracies above them, and no other."""
+    for rule, header in (("last", "| last |"), ("best", "| best, chosen on the test set |")):
+        text = markdown.render(compared(RUNS, rule=rule))
+        [line] = [line for line in text.splitlines() if line.startswith("| run |")]
+        assert header in line
+        assert sum(word in line for word in ("best", "last", "mean", "median")) == 1
+    assert "| 40-seed0-own | done | 201 | 3 | 62.00 |" in text
 
 
 def test_the_profiles_rule_is_used_and_said() -> None:
-    text = table.markdown(RUNS, profile.load("cifar10"), TITLES, "cifar10")
+    text = markdown.render(compared(RUNS, "cifar10"))
     assert "| FixMatch (own) | too few evaluations | 80.50 (n=1) | too few evaluations |" in text
     assert "Selection: median of the last 20 evaluations." in text
+
+
+@pytest.mark.parametrize("character", "\\{}$&#_%~^")
+def test_latex_of_any_text(character: str) -> None:
+    escaped = latex.escape(f"a{character}b\nc")
+    assert escaped != f"a{character}b c"
+    assert escaped.startswith("a\\") and escaped.endswith("b c")
+
+
+def test_published_rows_of_the_same_rule_are_in_the_tables() -> None:
+    runs = [one for one in RUNS if one.manifest.labels == 250]
+    for one in runs:
+        one.manifest.settings["data"] = "cifar10"
+    found = compared(runs, "cifar10")
+    beside, apart = markdown.render(found).split("## Published, by other rules")
+    SETTINGS["data"] = "mnist5k"
+    assert (
+        "| published: FixMatch paper, RandAugment (arXiv 2001.07685) | 94.93 ± 0.65 (n=5) |"
+        in beside
+    )
+    assert "TorchSSL README" in apart and "FixMatch paper, RandAugment" not in apart
+    assert "$94.93 \\pm 0.65$ ($n=5$)" in latex.render(found)

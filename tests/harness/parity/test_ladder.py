@@ -175,7 +175,7 @@ FAULTS = {
         "evaluate.py",
         {"inputs = torch.split(normalise(channels_first(images).to(device)), batch_size)":
          "inputs = torch.split(normalise(channels_first(images).flip(3)).to(device), batch_size)"},
-        8, "their mean loss",
+        8, "test images right",
     ),
 }  # fmt: skip
 

@@ -1,0 +1,90 @@
+"""table.tex: the accuracies and verdicts as a LaTeX table (package booktabs)."""
+
+from __future__ import annotations
+
+from harness import table, wording
+from harness.comparison import Cell, Comparison, Pairing
+from harness.published import Row
+
+SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "_": r"\_", "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+
+
+def render(comparison: Comparison) -> str:
+    """A table environment: a row an implementation, a column a label count."""
+    labels = comparison.labels
+    lines = [
+        f"% schema: {table.SCHEMA}; needs \\usepackage{{booktabs}}",
+        r"\begin{table}",
+        r"  \centering",
+        "  \\caption{Top-1 accuracy (\\%) on "
+        f"{escape(comparison.data)}; {escape(wording.selection_rule(comparison))}. "
+        f"Mean $\\pm$ sample standard deviation over $n$ seeds.}}",
+        f"  \\begin{{tabular}}{{l{'r' * len(labels)}}}",
+        r"    \toprule",
+        _row(["labelled images", *map(str, labels)]),
+        r"    \midrule",
+    ]
+    for name in comparison.implementations:
+        cells = [_cell(comparison.cell(name, count)) for count in labels]
+        lines.append(_row([escape(comparison.titles[name]), *cells]))
+    lines += _pairings(comparison)
+    if comparison.published_beside:
+        lines.append(r"    \midrule")
+    for row in comparison.published_beside:
+        lines.append(_row([escape(row.source), *(_published(row, count) for count in labels)]))
+    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Any text as LaTeX that prints it, on one line."""
+    return "".join(SPECIAL.get(character, character) for character in " ".join(text.split()))
+
+
+def _row(cells: list[str]) -> str:
+    return "    " + " & ".join(cells) + r" \\"
+
+
+def _cell(cell: Cell) -> str:
+    sample = cell.sample
+    if sample is None:
+        return escape(wording.cell(cell))
+    spread = "" if sample.deviation is None else f" \\pm {sample.deviation:.2f}"
+    return f"${sample.mean:.2f}{spread}$ ($n={sample.n}$){escape(wording.lost(cell))}"
+
+
+def _published(row: Row, labels: int) -> str:
+    if labels not in row.accuracy:
+        return ""
+    spread = f" \\pm {row.deviation[labels]:.2f}" if labels in row.deviation else ""
+    return f"${row.accuracy[labels]:.2f}{spread}$ ($n={row.n}$)"
+
+
+def _pairings(comparison: Comparison) -> list[str]:
+    lines = []
+    for name in dict.fromkeys(pairing.implementation for pairing in comparison.pairings):
+        here = [p for p in comparison.pairings if p.implementation == name]
+        reference = comparison.titles[here[0].reference]
+        lines += [
+            r"    \midrule",
+            _row([f"difference to {escape(reference)}", *(_difference(p) for p in here)]),
+            _row(
+                [
+                    "verdict (TOST)",
+                    *(f"{wording.verdict_word(p)}, $\\pm{p.margin:g}$" for p in here),
+                ]
+            ),
+        ]
+    return lines
+
+
+def _difference(pairing: Pairing) -> str:
+    if pairing.result is None:
+        return ""
+    sample = pairing.result.differences
+    if sample.interval is None:
+        return f"${sample.mean:+.2f}$"
+    return f"${sample.mean:+.2f}$ ${wording.interval(sample.interval)}$"

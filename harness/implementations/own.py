@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from harness import checkpoints
+from harness.errors import HarnessError
 from harness.execution.job import Command
 from harness.implementations.base import (
     DATA,
@@ -17,7 +20,7 @@ from harness.implementations.base import (
     Progress,
     Request,
 )
-from harness.logs.own import read
+from harness.logs.own import read, starts
 from harness.profile import Profile
 from harness.provenance import commit_of
 from harness.records import Facts, Point
@@ -44,7 +47,7 @@ class Own(Implementation):
         }
         return _command("own_impl.initial_weights", options)
 
-    def train_command(self, request: Request, folder: Path) -> Command:
+    def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
         profile = request.profile
         options = {
             "data-dir": DATA,
@@ -58,7 +61,11 @@ class Own(Implementation):
             "iterations-per-epoch": request.iterations_per_epoch,
             "checkpoint-every": max(100, profile.eval_every),
         }
-        return _command("own_impl", options | profile.hyper_parameters() | {"eval_every": None})
+        command = _command("own_impl", options | profile.hyper_parameters() | {"eval_every": None})
+        return replace(command, argv=(*command.argv, "--resume")) if resume else command
+
+    def resumes_at(self, folder: Path) -> int | None:
+        return checkpoints.iteration(folder / "checkpoint.pt", "iteration")
 
     def log(self, folder: Path) -> Path:
         return folder / "metrics.jsonl"
@@ -68,12 +75,14 @@ class Own(Implementation):
 
     def facts(self, folder: Path) -> Facts | None:
         try:
-            with self.log(folder).open(encoding="utf-8") as log:
-                start = json.loads(log.readline())
+            used, *resumptions = starts(self.log(folder))
+            for resumption in resumptions:  # one that strayed decides: the run then shows it
+                strayed = {key: v for key, v in resumption.items() if key.endswith("_sha256")}
+                used = {key: strayed.get(key, value) for key, value in used.items()}
             return Facts.model_validate(
-                {key: start[key] for key in Facts.model_fields if key in start}
+                {key: used[key] for key in Facts.model_fields if key in used}
             )
-        except (FileNotFoundError, ValueError):
+        except (HarnessError, ValueError):
             return None
 
     def progress(self, folder: Path) -> Progress | None:
@@ -82,7 +91,7 @@ class Own(Implementation):
             return Progress(
                 state["iteration"], state["iterations"], state["seconds"], state["mask"]
             )
-        except (FileNotFoundError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from harness import checkpoints
 from harness.execution.job import Command
 from harness.fingerprints import split_sha256
 from harness.implementations.base import (
@@ -31,6 +32,7 @@ COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
 # Of that commit's Python files, by provenance.source_sha256.
 SOURCE_SHA256 = "b945989c83cec2d1e373e868665754b3b500036a66d46d27b5bf5ae2621ba46d"
 SAVE_NAME = "torchssl"
+KEPT = "kept.pth"  # the last whole checkpoint, see torchssl_entry.py
 
 
 class TorchSSL(Implementation):
@@ -38,6 +40,11 @@ class TorchSSL(Implementation):
 
     name = "torchssl"
     title = "FixMatch (TorchSSL)"
+    not_restored = (
+        "the order of the data starts again from the seed",
+        "random states of Python, NumPy and torch start again from the seed",
+    )
+    keep_seconds = 60.0  # between checkpoints: what a stop costs at most
 
     def __init__(self, source: Path) -> None:
         self.source = source
@@ -62,17 +69,29 @@ class TorchSSL(Implementation):
         network = ("--depth", str(profile.depth), "--widen-factor", str(profile.widen_factor))
         return self._command("weights", "--seed", str(seed), *network, "--out", str(out))
 
-    def train_command(self, request: Request, folder: Path) -> Command:
-        config = yaml.safe_dump(settings(request), sort_keys=False)
-        write_text(folder / "config.yaml", config)
+    def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
+        given = settings(request)
+        config = "config.yaml"
+        if resume:
+            given |= {"resume": True, "load_path": KEPT}
+            config = "config-resume.yaml"
+        write_text(folder / config, yaml.safe_dump(given, sort_keys=False))
         shims = []
         if request.device == "cpu":
             shims.append("cuda-on-cpu")
         if not request.dataset.official:
             shims.append("data-sums")
-        options = ["--config", "config.yaml", "--facts", "facts.json"]
-        options += ["--progress", "progress.json", *(f"--shim={shim}" for shim in shims)]
-        return self._command("train", *options)
+        if resume:
+            shims.append("resume-ends-on-time")
+        options = ["--config", config, "--facts", "facts.json", "--progress", "progress.json"]
+        options += ["--keep", KEPT, "--keep-seconds", str(self.keep_seconds)]
+        return self._command("train", *options, *(f"--shim={shim}" for shim in shims))
+
+    def resumes_at(self, folder: Path) -> int | None:
+        whole = (folder / SAVE_NAME / "sampled_label_idx.npy", folder / "facts.json")
+        if not all(path.exists() for path in whole):
+            return None
+        return checkpoints.iteration(folder / KEPT, "it")
 
     def log(self, folder: Path) -> Path:
         return folder / SAVE_NAME / "log.txt"
@@ -98,7 +117,9 @@ class TorchSSL(Implementation):
         state = _read_json(folder / "progress.json")
         if state is None:
             return None
-        return Progress(state["iteration"], state["iterations"], state["seconds"])
+        return Progress(
+            state["iteration"], state["iterations"], state["seconds"], first=state.get("first", 0)
+        )
 
     def _command(self, *arguments: str) -> Command:
         module = "harness.implementations.torchssl_entry"
@@ -178,5 +199,5 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None

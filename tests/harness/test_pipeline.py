@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from harness import pipeline
+from harness.attempt import Limits
 from harness.errors import BadInput, Incomplete
 from harness.pipeline import Question
 from harness.terminal import Terminal
@@ -44,6 +45,7 @@ class Case:
             "results": self.results,
             "iterations": 20,
             "data_dir": self.data_dir,
+            "limits": Limits(retries=0),
         }
         try:
             asked = Question(**(question | options))  # type: ignore[arg-type]
@@ -253,7 +255,7 @@ def test_an_interruption_stops_the_child_and_loses_nothing(
     process.send_signal(how)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert "interrupted; 'make compare' runs it again" in error
+    assert "interrupted; the same command goes on from here" in error
     assert case.manifest()["status"] == "failed"
     assert case.table()["status"].tolist() == ["failed"]
     size = (progress.parent / "metrics.jsonl").stat().st_size

@@ -10,6 +10,9 @@ IMPLEMENTATIONS ?= own torchssl
 ITERATIONS ?=
 DATA_DIR ?=
 RESULTS ?= results
+JOBS ?= 1
+RETRIES ?= 2
+PATIENCE ?= 1800
 
 # Libraries compiled once, not at each start: without this torch alone takes ten seconds to load.
 unexport PYTHONDONTWRITEBYTECODE
@@ -29,10 +32,11 @@ help:  ## list the targets
 
 setup: $(STAMP) torchssl  ## make .venv and get TorchSSL
 
-compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS]
+compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE]
 	@$(HARNESS) compare --labels '$(LABELS)' --profile '$(PROFILE)' --seeds '$(SEEDS)' \
 	    --implementations '$(IMPLEMENTATIONS)' --iterations '$(ITERATIONS)' \
-	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
+	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)'
 
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'

@@ -16,7 +16,9 @@ from harness import accuracy_check, logs, markdown, outputs, pipeline, proof
 from harness import diff as diff_module
 from harness import profile as profile_module
 from harness import verify as verify_module
+from harness.attempt import Limits
 from harness.errors import BadInput, CheckFailed, HarnessError
+from harness.execution.hold import only_one
 from harness.implementations import base
 from harness.records import Point
 from harness.selection import RULES
@@ -37,6 +39,7 @@ FORMATS: dict[str, Callable[[diff_module.Diff], str]] = {
     "json": diff_module.to_json,
 }
 MOST = 2**32 - 1  # what NumPy takes as a seed
+INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 ProfileOption = Annotated[
     str,
@@ -59,10 +62,20 @@ def compare(
         typer.Option(help="folder that holds cifar-10-batches-py, instead of the profile's data"),
     ] = "",
     results: ResultsOption = Path("results"),
+    jobs: Annotated[
+        int, typer.Option(min=1, help="runs at once: one to a GPU, or to a share of the cores")
+    ] = 1,
+    retries: Annotated[
+        int, typer.Option(min=0, help="further tries of a run that fails and gets no further")
+    ] = Limits.retries,
+    patience: Annotated[
+        float, typer.Option(min=1, help="seconds of silence after which a run is tried again")
+    ] = Limits.patience,
 ) -> None:
     """Train all implementations on identical terms, then write table and figure.
 
-    Runs that are done are kept: the same command again only does what is missing.
+    Runs that are done are kept: the same command again only does what is missing, and goes on
+    with what was stopped half way.
 
     Example: python -m harness compare --labels "40 250 4000" --seeds "0 1 2"
     """
@@ -74,6 +87,8 @@ def compare(
         results=results,
         iterations=_iterations(iterations),
         data_dir=Path(data_dir) if data_dir else None,
+        jobs=jobs,
+        limits=Limits(retries=retries, patience=patience),
     )
     if not question.implementations:
         raise BadInput(f"IMPLEMENTATIONS: none named; use {' '.join(base.names())}")
@@ -169,7 +184,7 @@ def diff(
     folder, settings = _existing(results, profile)
     found, before = diff_module.against(folder, settings, base)
     if accept:
-        with pipeline.only_one(folder):
+        with only_one(folder):
             found = diff_module.accept(folder, settings, found, before, accept)
     if format == "terminal":
         Terminal().table(f"{folder} against {base}", diff_module.COLUMNS, diff_module.texts(found))
@@ -210,22 +225,25 @@ def main() -> int:
     """Run a command; every expected error is one line on stderr and an exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except typer.Exit as done:
-        return done.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("error: interrupted; the same command goes on from here", file=sys.stderr)
-        return 3
+        code = INTERRUPTED
     except Exception as error:
         # Click's own complaints about options; anything else is a defect and shows its trace.
         if not hasattr(error, "format_message"):
             raise
+        if error.__class__.__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            return 2
         print(f"error: {error.format_message()}; see --help", file=sys.stderr)
         return 2
-    return 0
+    if code == INTERRUPTED:
+        print("error: interrupted; the same command goes on from here", file=sys.stderr)
+        return 3
+    return code if isinstance(code, int) else 0
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

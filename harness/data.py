@@ -82,7 +82,13 @@ def open_dataset(name: str, data_dir: Path | None = None) -> Dataset:
     if name == "mnist5k":
         root = cache_folder() / name
         if not (root / LAYOUT / META_FILE).exists():
-            write_layout(root, *mnist5k())
+            try:
+                write_layout(root, *mnist5k())
+            except OSError as error:
+                raise BadInput(
+                    f"{root}: cannot be written ({error.strerror}); name a writable folder with "
+                    "XDG_CACHE_HOME="
+                ) from error
         return read_dataset(root)
     if name == "cifar10":
         root = cache_folder() / name
@@ -246,8 +252,8 @@ def _has_official_sums(root: Path) -> bool:
 def _download_cifar10(root: Path) -> None:
     from torchvision.datasets import CIFAR10
 
-    root.mkdir(parents=True, exist_ok=True)
     try:
+        root.mkdir(parents=True, exist_ok=True)
         CIFAR10(str(root), train=True, download=True)
     except (RuntimeError, OSError) as error:
         raise BadInput(

@@ -51,6 +51,5 @@ def _run(command: Command | None, folder: Path) -> str:
     if command is None:
         return "it has no way to answer"
     calm = Command(command.argv, {"OMP_NUM_THREADS": "1", **command.environment})
-    if local.run(calm, folder) == 0:
-        return ""
-    return " ".join(local.last_lines(folder, 1)) or "it said nothing"
+    ended = local.run(calm, folder)
+    return "" if ended.code == 0 else ended.last_line

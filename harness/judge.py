@@ -42,9 +42,9 @@ def logits(
     argv = [sys.executable, "-m", "own_impl.judge"]
     argv += [word for name, value in options.items() for word in (f"--{name}", str(value))]
     try:
-        if local.run(Command(tuple(argv), {"PYTHONPATH": str(REPOSITORY)}), folder) != 0:
-            lines = local.last_lines(folder, 1)
-            raise HarnessError(f"{weights}: cannot be judged: {' '.join(lines)}")
+        ended = local.run(Command(tuple(argv), {"PYTHONPATH": str(REPOSITORY)}), folder)
+        if ended.code != 0:
+            raise HarnessError(f"{weights}: cannot be judged: {ended.last_line}")
         found: NDArray[np.float32] = np.load(answer)
     finally:
         asked.unlink(missing_ok=True)

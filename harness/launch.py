@@ -1,24 +1,23 @@
-"""One run: prepare its folder, start the child, watch it, record what became of it."""
+"""The runs of one results folder: which are done, which may be compared, running the rest."""
 
 from __future__ import annotations
 
-import signal
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from harness import records, runs, split
-from harness.errors import BadInput, HarnessError, Incomplete, LogError
-from harness.execution import local
-from harness.fingerprints import split_sha256
+from harness import attempt, hand_out, judge, records, runs
+from harness.attempt import Context, Limits
+from harness.comparability import Difference
+from harness.errors import BadInput, HarnessError, Incomplete
+from harness.execution.hold import only_one
+from harness.execution.local import Slot
 from harness.implementations import base
 from harness.implementations.base import Implementation, Request
-from harness.records import Manifest, Point, Status
-from harness.terminal import RunLine, Terminal
+from harness.records import Manifest, Status
+from harness.terminal import Terminal, duration
 
 START_SECONDS = 15.0  # what a child takes to load its libraries, about
 
@@ -26,9 +25,10 @@ START_SECONDS = 15.0  # what a child takes to load its libraries, about
 class Launcher:
     """Starts runs in one results folder."""
 
-    def __init__(self, folder: Path, terminal: Terminal) -> None:
+    def __init__(self, folder: Path, terminal: Terminal, limits: Limits | None = None) -> None:
         self.folder = folder
         self.terminal = terminal
+        self.limits = limits or Limits()
 
     def run_folder(self, implementation: Implementation, request: Request) -> Path:
         name = runs.folder_name(request.labels, request.seed, implementation.name)
@@ -39,186 +39,154 @@ class Launcher:
         manifest = records.read_manifest(self.run_folder(implementation, request))
         return manifest is not None and manifest.status is Status.DONE
 
-    def check_same_settings(self, request: Request) -> None:
-        """Raise BadInput if a finished run in this folder was made with other settings.
+    def check_same_terms(self, request: Request) -> None:
+        """Raise BadInput if a finished run in this folder was made on other terms.
 
         Only the labelled images differ between the runs of one folder: a table never mixes.
         """
-        for path in sorted((self.folder / "runs").glob("*-seed*-*")):
-            manifest = records.read_manifest(path)
-            if manifest is None or manifest.status is not Status.DONE:
-                continue
+        for path, manifest in self._done():
             same_split = (manifest.labels, manifest.seed) == (request.labels, request.seed)
-            for key, value in request_settings(request).items():
+            for key, value in hand_out.request_settings(request).items():
                 found = manifest.settings.get(key)
                 if found != value and (key != "split_sha256" or same_split):
                     raise BadInput(
                         f"{path}: done with {key} = {found}, asked for is {value}; name another "
                         "folder with RESULTS=, or move that run away"
                     )
+            used = manifest.facts.device if manifest.facts else request.device
+            if (used == "cpu") != (request.device == "cpu"):
+                raise BadInput(
+                    f"{path}: done on {used}, this machine trains on {request.device}; name "
+                    "another folder with RESULTS=, or move that run away"
+                )
+
+    def notices(self, device: str) -> list[str]:
+        """What finished runs do not share with those that would be made now, a line each."""
+        import torch
+
+        commit = base.create("own").commit()
+        named = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+        now = {"own commit": commit, "torch": str(torch.__version__), "device": named}
+        found: dict[str, set[str]] = {key: set() for key in now}
+        for _, manifest in self._done():
+            found["own commit"].add(manifest.own_commit)
+            if manifest.facts is not None:
+                found["torch"].add(manifest.facts.torch_version)
+                found["device"].add(manifest.facts.device)
+        lines = []
+        if not commit:
+            lines.append(
+                "git tells no commit of this checkout (see 'git -C <it> status'); runs made now "
+                "are recorded without one"
+            )
+        for key, value in now.items():
+            if others := sorted(found[key] - {value}):
+                short = ", ".join(_short(other) for other in others)
+                lines.append(
+                    f"finished runs here were made with {key} {short}, now it is {_short(value)}"
+                )
+        return lines
+
+    def _done(self) -> Iterator[tuple[Path, Manifest]]:
+        for path in sorted((self.folder / "runs").glob("*-seed*-*")):
+            manifest = records.read_manifest(path)
+            if manifest is not None and manifest.status is Status.DONE:
+                yield path, manifest
 
     def expected_seconds(self, implementation: Implementation, request: Request) -> float | None:
         """From the runs of this implementation that are done here, else the profile's guess."""
         rates = [
             manifest.wall_seconds / manifest.settings["iterations"]
-            for path in (self.folder / "runs").glob(f"*-{implementation.name}")
-            if (manifest := records.read_manifest(path)) is not None
-            and manifest.status is Status.DONE
-            and manifest.wall_seconds
+            for _, manifest in self._done()
+            if manifest.implementation == implementation.name and manifest.wall_seconds
         ]
         if rates:
             return float(np.median(rates)) * request.profile.iterations
         guess = request.profile.seconds_per_iteration.get(implementation.name)
         return guess and START_SECONDS + guess * request.profile.iterations
 
-    def run(self, implementation: Implementation, request: Request) -> None:
-        """Train, whatever comes of it; only an interruption by the user is raised (Incomplete)."""
-        folder = self.run_folder(implementation, request)
-        reference = base.create("torchssl")
-        before = records.read_manifest(folder)
-        manifest = Manifest(
-            implementation=implementation.name,
-            labels=request.labels,
-            seed=request.seed,
-            settings=request_settings(request),
-            status=Status.RUNNING,
-            attempt=_next_attempt(folder, before),
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-            own_commit=base.create("own").commit(),
-            torchssl_commit="" if reference.unavailable() else reference.commit(),
-        )
-        name = folder.name
-        if reason := implementation.unavailable():
-            gone = {"status": Status.UNAVAILABLE, "reason": reason}
-            records.write_manifest(folder, manifest.model_copy(update=gone))
-            self.terminal.say(f"{name}: unavailable: {reason}")
-            return
-        attempt = runs.attempt_folder(folder, manifest.attempt)
-        try:
-            attempt.mkdir(parents=True)
-            records.write_manifest(folder, manifest)
-            self._prepare(implementation, request, attempt)
-            began = time.monotonic()
-            with self.terminal.run(name) as line:
-                command = implementation.train_command(request, attempt)
-                watch = _Watch(implementation, request, attempt, line)
-                code = local.run(command, attempt, watch)
-            outcome = _outcome(implementation, request, attempt, code, time.monotonic() - began)
-        except KeyboardInterrupt:
-            stopped = {"status": Status.FAILED, "reason": "interrupted"}
-            records.write_manifest(folder, manifest.model_copy(update=stopped))
-            raise Incomplete(f"{name}: interrupted; 'make compare' runs it again") from None
-        except (HarnessError, OSError) as error:
-            outcome = {"status": Status.FAILED, "reason": f"could not be started: {error}"}
-        records.write_manifest(folder, manifest.model_copy(update=outcome))
-        self._report(name, implementation, request, attempt, outcome)
-
-    def _prepare(self, implementation: Implementation, request: Request, attempt: Path) -> None:
-        """Hand out data, labelled indices and initial weights."""
-        (attempt / base.DATA).symlink_to(request.dataset.root.resolve(), target_is_directory=True)
-        np.save(attempt / base.LABELLED, split.draw(request.labels, request.seed, request.dataset))
-        source = _draws_initial_weights(implementation)
-        out = Path(base.INITIAL_WEIGHTS)  # the child works in `attempt`
-        command = source.weights_command(request.profile, request.seed, out)
-        if local.run(command, attempt) != 0:
-            raise HarnessError(f"{source.name} drew no initial weights: {_last_line(attempt)}")
-
-    def _report(
+    def run(
         self,
-        name: str,
         implementation: Implementation,
         request: Request,
-        attempt: Path,
-        outcome: dict[str, Any],
+        slot: Slot | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
-        if outcome["status"] is Status.DONE:
-            last = implementation.points(attempt, request.dataset.test_class_counts)[-1]
-            minutes = outcome["wall_seconds"] / 60
-            self.terminal.say(f"{name}: done in {minutes:.1f} min, last top-1 {last.top1:.2f}")
+        """Train until it is done or has failed for good; only an interruption is raised.
+
+        Further tries go on from the last checkpoint; those that get further are not counted.
+        Raises Incomplete when `stop` is set, BadInput where the run's folder cannot be written.
+        """
+        folder = self.run_folder(implementation, request)
+        if reason := implementation.unavailable():
+            gone = attempt.new_manifest(implementation, request, Status.UNAVAILABLE)
+            records.write_manifest(folder, gone.model_copy(update={"reason": reason}))
+            self.terminal.say(f"{folder.name}: unavailable: {reason}")
             return
-        self.terminal.say(f"{name}: failed: {outcome['reason']}; its last lines:")
-        for line in local.last_lines(attempt):
-            self.terminal.say(f"    {line}")
+        stop = stop or threading.Event()
+        context = Context(folder, self.terminal, self.limits, slot or Slot(), stop)
+        with only_one(folder, what="run"):
+            self._try(implementation, request, context)
+        if stop.is_set():
+            raise Incomplete(f"{folder.name}: interrupted; 'make compare' goes on with it")
 
-
-def request_settings(request: Request) -> dict[str, Any]:
-    """What is asked for: two requests with equal settings are the same run."""
-    indices = split.draw(request.labels, request.seed, request.dataset)
-    return {
-        **request.profile.hyper_parameters(),
-        "iterations_per_epoch": request.iterations_per_epoch,
-        "data": request.dataset.name,
-        "test_class_counts": request.dataset.test_class_counts,
-        "data_sha256": request.dataset.sha256,
-        "split_sha256": split_sha256(indices),
-    }
-
-
-class _Watch:
-    """Called while the child runs: reads the log only when it has grown."""
-
-    def __init__(
-        self, implementation: Implementation, request: Request, attempt: Path, line: RunLine
+    def refuse(
+        self, implementation: Implementation, request: Request, difference: Difference
     ) -> None:
-        self.implementation, self.request, self.attempt = implementation, request, attempt
-        self.line = line
-        self.size = -1
-        self.latest: Point | None = None
+        """Record a run that is not trained, because it could not be compared."""
+        refused = attempt.new_manifest(implementation, request, Status.INCOMPARABLE)
+        folder = self.run_folder(implementation, request)
+        records.write_manifest(folder, refused.model_copy(update={"reason": str(difference)}))
+        self.terminal.say(f"{folder.name}: incomparable, so not trained: {difference}")
 
-    def __call__(self) -> None:
-        log = self.implementation.log(self.attempt)
-        size = log.stat().st_size if log.exists() else -1
-        if size != self.size:
-            self.size = size
-            points = self._points()
-            self.latest = points[-1] if points else None
-        self.line.update(self.implementation.progress(self.attempt), self.latest)
-
-    def _points(self) -> Sequence[Point]:
+    def judge(self, implementation: Implementation, request: Request) -> None:
+        """Judge a finished run that has not been, if its final weights are still there."""
+        folder = self.run_folder(implementation, request)
+        manifest = records.read_manifest(folder)
+        if manifest is None or manifest.status is not Status.DONE:
+            return
+        if manifest.judged_top1 is not None:
+            return
         try:
-            return self.implementation.points(self.attempt, self.request.dataset.test_class_counts)
-        except LogError:
-            return ()  # a line that is being written; the end of the run reads it again
+            found = judge.judge_run(folder, runs.attempt_folder(folder, manifest.attempt), request)
+        except HarnessError as error:
+            self.terminal.say(f"{folder.name}: not judged: {error}")
+            return
+        if found is not None:
+            judged = {"judged_top1": found.top1}
+            records.write_manifest(folder, manifest.model_copy(update=judged))
+
+    def _try(self, implementation: Implementation, request: Request, context: Context) -> None:
+        tries, reached = 0, -1
+        while True:
+            failure = attempt.run(implementation, request, context)
+            if failure is None or not failure.try_again or context.stop.is_set():
+                return
+            now = self._checkpoint(implementation, context.run_folder)
+            tries, reached = (tries + 1, reached) if now <= reached else (1, now)
+            if tries > self.limits.retries:
+                return
+            pause = self.limits.backoff * 2 ** (tries - 1)
+            self.terminal.say(
+                f"{context.run_folder.name}: trying again in {duration(pause)} "
+                f"({tries} of {self.limits.retries})"
+            )
+            if context.stop.wait(pause):
+                return
+
+    def _checkpoint(self, implementation: Implementation, folder: Path) -> int:
+        manifest = records.read_manifest(folder)
+        if manifest is None:
+            return 0
+        try:
+            path = runs.attempt_folder(folder, manifest.attempt)
+            return implementation.resumes_at(path) or 0
+        except BadInput:
+            return 0
 
 
-def _outcome(
-    implementation: Implementation, request: Request, attempt: Path, code: int, seconds: float
-) -> dict[str, Any]:
-    """What becomes of the manifest when the child has ended."""
-    outcome: dict[str, Any] = {
-        "exit_code": code,
-        "wall_seconds": round(seconds, 1),
-        "facts": implementation.facts(attempt),
-        "status": Status.FAILED,
-    }
-    if code != 0:
-        killed = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return outcome | {"reason": f"{killed}: {_last_line(attempt)}"}
-    try:
-        points = implementation.points(attempt, request.dataset.test_class_counts)
-    except HarnessError as error:
-        return outcome | {"reason": f"its log cannot be read: {error}"}
-    if not points or points[-1].iteration != request.profile.iterations:
-        reached = points[-1].iteration if points else 0
-        return outcome | {
-            "reason": f"its last evaluation is at {reached} of {request.profile.iterations}"
-        }
-    return outcome | {"status": Status.DONE}
-
-
-def _draws_initial_weights(implementation: Implementation) -> Implementation:
-    """TorchSSL's builder draws them where it can be had, else the implementation's own does."""
-    reference = base.create("torchssl")
-    return reference if reference.unavailable() is None else implementation
-
-
-def _next_attempt(folder: Path, before: Manifest | None) -> int:
-    number = before.attempt if before is not None else 1
-    while runs.attempt_folder(folder, number).exists():
-        number += 1
-    return number
-
-
-def _last_line(attempt: Path) -> str:
-    lines = local.last_lines(attempt, 1)
-    return lines[0].strip() if lines else "it said nothing"
+def _short(value: str) -> str:
+    """A commit at seven digits, anything else as it is."""
+    commit, dash, dirty = value.partition("-dirty")
+    is_commit = len(commit) == 40 and set(commit) <= set("0123456789abcdef")
+    return (commit[:7] + dash + dirty) if is_commit else value or "unknown"

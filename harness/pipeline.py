@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-import filelock
-
-from harness import data, outputs, profile, runs, split
+from harness import data, outputs, preflight, profile, records, runs, split
+from harness.attempt import Limits
 from harness.errors import BadInput, Incomplete
+from harness.execution import pool, room
+from harness.execution.hold import only_one
 from harness.implementations import base
 from harness.implementations.base import Implementation, Request
 from harness.launch import Launcher
 from harness.profile import Profile
-from harness.records import Status
+from harness.records import Manifest, Status
 from harness.terminal import Terminal, duration
 
 
@@ -30,6 +31,8 @@ class Question:
     results: Path
     iterations: int | None = None
     data_dir: Path | None = None
+    jobs: int = 1
+    limits: Limits = field(default_factory=Limits)
 
 
 def compare(question: Question, terminal: Terminal) -> None:
@@ -51,8 +54,8 @@ def compare(question: Question, terminal: Terminal) -> None:
     terminal.say(
         f"Data {dataset.name}, {dataset.train_size} + {dataset.test_size} images, {device}"
     )
-    with only_one(folder):
-        launcher = Launcher(folder, terminal)
+    with only_one(folder, terminal.say):
+        launcher = Launcher(folder, terminal, question.limits)
         requests = [
             (implementation, Request(settings, dataset, labels, seed, device))
             for labels in question.labels
@@ -60,12 +63,18 @@ def compare(question: Question, terminal: Terminal) -> None:
             for implementation in chosen
         ]
         for _, request in requests:
-            launcher.check_same_settings(request)
+            launcher.check_same_terms(request)
+        for notice in launcher.notices(device):
+            terminal.say(f"Notice: {notice}")
         todo = [pair for pair in requests if not launcher.is_done(*pair)]
-        _show_plan(terminal, launcher, requests, todo)
+        room.check(folder, settings, len(todo), question.jobs)
+        _show_plan(terminal, launcher, requests, todo, question.jobs)
         try:
-            for implementation, request in todo:
-                launcher.run(implementation, request)
+            refused = _refuse(launcher, todo, terminal)
+            tasks = [partial(launcher.run, *pair) for pair in todo if pair not in refused]
+            pool.run_all(tasks, pool.slots(question.jobs, device))
+            for pair in requests:
+                launcher.judge(*pair)
         finally:
             outputs.write(folder, settings)
         outputs.show(folder, terminal)
@@ -79,31 +88,9 @@ def rebuild(results: Path, name: str, terminal: Terminal) -> None:
     folder = results / name
     if not (folder / "runs").is_dir():
         raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
-    with only_one(folder):
+    with only_one(folder, terminal.say):
         outputs.write(folder, settings)
         outputs.show(folder, terminal)
-
-
-@contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold the results folder: one comparison at a time. Raises BadInput if it cannot be held."""
-    lock = filelock.FileLock(folder / ".lock")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise BadInput(
-            f"RESULTS {folder}: another comparison is running in it; wait for it, or name another "
-            "folder"
-        ) from error
-    except OSError as error:
-        raise BadInput(
-            f"RESULTS {folder}: cannot be written ({error.strerror}); name a writable folder"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _device(settings: Profile) -> str:
@@ -123,6 +110,7 @@ def _show_plan(
     launcher: Launcher,
     requests: Sequence[tuple[Implementation, Request]],
     todo: Sequence[tuple[Implementation, Request]],
+    jobs: int,
 ) -> None:
     if not todo:
         terminal.say(f"Nothing to do: all {len(requests)} runs are done.")
@@ -138,8 +126,36 @@ def _show_plan(
             seconds = launcher.expected_seconds(implementation, request)
             total += seconds or 0.0
             about = f", about {duration(seconds)}" if seconds else ""
-            rows.append((name, f"{request.profile.iterations} iterations{about}"))
+            before = records.read_manifest(launcher.run_folder(implementation, request))
+            state = _left_by(before)
+            rows.append((name, f"{request.profile.iterations} iterations{about}{state}"))
+    total /= min(jobs, len(todo))
     terminal.table("To do" + (f", about {duration(total)} in all" if total else ""), (), rows)
+
+
+def _refuse(
+    launcher: Launcher, todo: Sequence[tuple[Implementation, Request]], terminal: Terminal
+) -> list[tuple[Implementation, Request]]:
+    """Climb rungs 1-4 for all that is to be trained; the runs that break one are not."""
+    done = [
+        (run.key, run.evidence)
+        for run in runs.load_all(launcher.folder)
+        if run.status is Status.DONE
+    ]
+    refused = []
+    for pair, difference in preflight.check(todo, done, terminal):
+        launcher.refuse(*pair, difference)
+        refused.append(pair)
+    return refused
+
+
+def _left_by(before: Manifest | None) -> str:
+    """What the last comparison left of a run that is to be done."""
+    if before is None:
+        return ""
+    if before.is_abandoned:
+        return "; stopped half way, its process is gone"
+    return f"; {before.status.value} before"
 
 
 def _raise_if_incomplete(folder: Path, requests: Sequence[tuple[Implementation, Request]]) -> None:
@@ -148,10 +164,17 @@ def _raise_if_incomplete(folder: Path, requests: Sequence[tuple[Implementation, 
         for run in runs.load_all(folder)
     }
     asked = (runs.folder_name(r.labels, r.seed, i.name) for i, r in requests)
-    lost = [
-        f"{name} {by_name[name].status.value if name in by_name else 'missing'}"
+    lost = {
+        name: by_name[name].status if name in by_name else Status.MISSING
         for name in asked
         if name not in by_name or by_name[name].status is not Status.DONE
-    ]
+    }
     if lost:
-        raise Incomplete("not all runs are done: " + ", ".join(lost))
+        names = ", ".join(f"{name} {status.value}" for name, status in lost.items())
+        anew = [
+            name
+            for name, status in lost.items()
+            if status is Status.INCOMPARABLE and by_name[name].manifest.status is Status.DONE
+        ]
+        remedy = f"; to train it anew move {folder / 'runs' / anew[0]} away" if anew else ""
+        raise Incomplete(f"not all runs are done: {names}{remedy}")

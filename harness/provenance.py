@@ -19,7 +19,7 @@ def commit_of(folder: Path, only: Sequence[str] = ()) -> str:
         commit: str = repository.head.commit.hexsha
         dirty = any(repository.is_dirty(path=path, submodules=False) for path in only or (None,))
         return commit + "-dirty" * dirty
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
+    except (git.GitError, ValueError, OSError):  # git itself may refuse: 'safe.directory'
         return ""
 
 

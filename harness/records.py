@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import BadInput
+from harness.process import Process
 
 SCHEMA = 1
 
@@ -60,6 +64,25 @@ class Facts(BaseModel):
     shims: tuple[str, ...] = ()
 
 
+class Start(BaseModel):
+    """One start of a run's child: in a new attempt folder, or going on in an earlier one.
+
+    `resumed_at` is the iteration of the checkpoint that it went on from, None: it began anew.
+    `not_restored` is what the implementation does not keep over such a stop.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attempt: int
+    started: str
+    own_commit: str = ""
+    resumed_at: int | None = None
+    not_restored: tuple[str, ...] = ()
+    wall_seconds: float | None = None
+    exit_code: int | None = None
+    ended: str = ""  # why; empty while it runs, or if whatever watched it died with it
+
+
 class Manifest(BaseModel):
     """`manifest.json` of a run: what was asked for, what happened, what was used."""
 
@@ -72,14 +95,33 @@ class Manifest(BaseModel):
     settings: dict[str, Any]
     status: Status
     reason: str = ""
+    failure: str = ""  # the kind, where it is known: see diagnosis.py
+    last_lines: tuple[str, ...] = ()  # what a failed child said last
     attempt: int = 1
     started: str = ""
-    wall_seconds: float | None = None
+    starts: tuple[Start, ...] = ()  # the last one is of `attempt`
+    worker: Process | None = None  # who runs it, while it is running
+    heartbeat: str = ""  # when that was last known to live
+    wall_seconds: float | None = None  # of all starts of `attempt`
     exit_code: int | None = None
     facts: Facts | None = None
     judged_top1: float | None = None  # of the final weights, by the one judge of both sides
     own_commit: str = ""
     torchssl_commit: str = ""
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether it says `running` and the process that ran it is gone from this host."""
+        if self.status is not Status.RUNNING:
+            return False
+        return self.worker is None or (self.worker.is_here and not self.worker.lives)
+
+    @property
+    def resumptions(self) -> tuple[Start, ...]:
+        """The starts of the attempt that counts which went on from a checkpoint."""
+        return tuple(
+            s for s in self.starts if s.attempt == self.attempt and s.resumed_at is not None
+        )
 
 
 def write_text(path: Path, text: str) -> None:
@@ -89,7 +131,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file or nothing: temporary file, fsync, rename. Raises BadInput."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -98,9 +140,11 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise BadInput(
-            f"{path}: cannot be written ({error.strerror}); name a writable folder with RESULTS="
-        ) from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space on its disk" if full else "name a writable folder with RESULTS="
+        raise BadInput(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -6,14 +6,17 @@ are never overwritten; the manifest names the one that counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import records
+from harness import comparability, records
+from harness.comparability import Evidence, Resolved
 from harness.errors import HarnessError
 from harness.implementations import base
-from harness.records import Facts, Manifest, Point, Status
+from harness.records import Manifest, Point, Status
+
+HALF_AN_IMAGE = 0.004  # percent, of 10,000 test images
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Run:
     points: tuple[Point, ...]
     status: Status
     reason: str
+    settings: Mapping[str, Resolved] = field(default_factory=dict)  # as it recorded them itself
+
+    @property
+    def evidence(self) -> Evidence:
+        """What it recorded of what it used."""
+        return Evidence(self.manifest.implementation, self.manifest.facts, self.settings)
 
     @property
     def key(self) -> tuple[int, int]:
@@ -51,28 +60,30 @@ def load_all(results: Path) -> list[Run]:
     for folder in sorted((results / "runs").glob("*-seed*-*")):
         manifest = records.read_manifest(folder)
         if manifest is not None:
-            points = _points(folder, manifest)
-            runs.append(Run(manifest, tuple(points), manifest.status, manifest.reason))
+            points, settings = _recorded(folder, manifest)
+            run = Run(manifest, tuple(points), manifest.status, manifest.reason, settings)
+            runs.append(run)
     runs.sort(key=lambda run: (*run.key, run.manifest.implementation))
     return mark_incomparable(runs)
 
 
-def _points(folder: Path, manifest: Manifest) -> list[Point]:
+def _recorded(folder: Path, manifest: Manifest) -> tuple[list[Point], dict[str, Resolved]]:
     attempt = attempt_folder(folder, manifest.attempt)
     try:
         implementation = base.create(manifest.implementation)
-        return implementation.points(attempt, manifest.settings["test_class_counts"])
+        points = implementation.points(attempt, manifest.settings["test_class_counts"])
+        return points, implementation.settings(attempt)
     except (HarnessError, KeyError):
         if manifest.status is Status.DONE:
             raise
-        return []
+        return [], {}
 
 
 def mark_incomparable(runs: Sequence[Run]) -> list[Run]:
     """The same runs; a done one that did not use what was asked for is marked, with what differs.
 
-    The rungs are same images, same labelled images and same initial weights, by each side's own
-    sums: against what the harness handed out, and against the other runs of the same key.
+    Rungs 1-4 of the ladder, by each side's own record: against what was asked for, and against the
+    other runs of the same key. Rung 8: the accuracy that it logged last is the judge's.
     """
     marked = []
     for run in runs:
@@ -83,31 +94,13 @@ def mark_incomparable(runs: Sequence[Run]) -> list[Run]:
     return marked
 
 
-RUNGS = {
-    "data_sha256": "same images",
-    "split_sha256": "same labelled images",
-    "initial_weights_sha256": "same initial weights",
-}
-
-
 def _difference(run: Run, peers: Sequence[Run]) -> str:
-    facts = run.manifest.facts
-    if facts is None:
-        return "it recorded nothing of the data and weights it used"
-    for field, rung in RUNGS.items():
-        used = getattr(facts, field)
-        asked = run.manifest.settings.get(field)
-        if asked is not None:  # that decides; a peer that strayed is marked itself
-            if used != asked:
-                return f"{rung}: it used {used[:12]}, asked for was {asked[:12]}"
-            continue
-        for peer in peers:
-            theirs = _fact(peer.manifest.facts, field)
-            if peer.status is Status.DONE and theirs is not None and theirs != used:
-                name = peer.manifest.implementation
-                return f"{rung}: it used {used[:12]}, {name} {theirs[:12]}"
+    manifest = run.manifest
+    asked = {**manifest.settings, "labels": manifest.labels, "seed": manifest.seed}
+    others = [p.evidence for p in peers if p is not run and p.status is Status.DONE]
+    if difference := comparability.first_difference(run.evidence, asked, others):
+        return str(difference)
+    judged, logged = manifest.judged_top1, run.points[-1].top1 if run.points else None
+    if judged is not None and logged is not None and abs(judged - logged) > HALF_AN_IMAGE:
+        return f"rung 8, same judge: it logged {logged:.2f}, the judge finds {judged:.2f}"
     return ""
-
-
-def _fact(facts: Facts | None, field: str) -> str | None:
-    return None if facts is None else getattr(facts, field)

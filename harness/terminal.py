@@ -1,14 +1,15 @@
-"""What the terminal shows: a plan, a live line for the run in progress, and the end.
+"""What the terminal shows: a plan, a live line for each run in progress, and the end.
 
 Where there is no terminal, lines are plain and only written when there is news.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.markdown import Markdown
 from rich.table import Table
@@ -31,6 +32,7 @@ class Terminal:
         self.console = console or Console(highlight=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = 160  # a file has no width; 80 would fold the tables
+        self._lines = _LiveLines(self.console)
 
     def say(self, text: str = "") -> None:
         """One line."""
@@ -51,29 +53,59 @@ class Terminal:
 
     def run(self, title: str) -> RunLine:
         """The line of the run that starts now; use it in a `with`."""
-        return RunLine(self.console, title)
+        return RunLine(self._lines, title)
+
+
+class _LiveLines:
+    """The live lines of all runs in progress, drawn together; runs come and go in any thread."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._texts: dict[RunLine, str] = {}
+        self._live: Live | None = None
+        self._lock = threading.Lock()
+
+    def show(self, line: RunLine, text: str) -> None:
+        with self._lock:
+            self._texts[line] = text
+            if self._live is None:
+                self._live = Live(console=self.console, refresh_per_second=4, transient=True)
+                self._live.start()
+            self._draw(self._live)
+
+    def drop(self, line: RunLine) -> None:
+        with self._lock:
+            self._texts.pop(line, None)
+            if self._live is None:
+                return
+            if self._texts:
+                self._draw(self._live)
+            else:
+                self._live.stop()
+                self._live = None
+
+    def _draw(self, live: Live) -> None:
+        texts = self._texts.values()
+        live.update(Group(*(Text(t, no_wrap=True, overflow="ellipsis") for t in texts)))
 
 
 class RunLine:
     """The live line of one run."""
 
-    def __init__(self, console: Console, title: str) -> None:
-        self.console = console
+    def __init__(self, lines: _LiveLines, title: str) -> None:
+        self.lines, self.console = lines, lines.console
         self.title = title
         self._shown: Point | None = None
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> RunLine:
         if self.console.is_terminal:
-            self._live.start()
-            self._live.update(Text(f"{self.title}: starting"))
+            self.lines.show(self, f"{self.title}: starting")
         else:
             self.console.print(f"{self.title}: starting", markup=False, emoji=False)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
-            self._live.stop()
+        self.lines.drop(self)
 
     def update(self, progress: Progress | None, latest: Point | None) -> None:
         """Show how far the run is; without a terminal, only after a new evaluation."""
@@ -81,7 +113,7 @@ class RunLine:
             return
         text = f"{self.title}: {describe(progress, latest)}"
         if self.console.is_terminal:
-            self._live.update(Text(text, no_wrap=True, overflow="ellipsis"))
+            self.lines.show(self, text)
         elif latest is not None and latest != self._shown:
             self._shown = latest
             self.console.print(text, markup=False, emoji=False)

@@ -101,7 +101,13 @@ def open_run(
     metrics = Metrics(config)
     if config.resume:
         seconds = checkpoint.load(config.out / "checkpoint.pt", model)
-        metrics.write("resume", iteration=model.iteration, settings=config.model_dump(mode="json"))
+        metrics.write(
+            "resume",
+            iteration=model.iteration,
+            settings=config.model_dump(mode="json"),
+            data_sha256=data.sha256(),
+            split_sha256=data.split_sha256(),
+        )
         return metrics, seconds
     if metrics.path.exists():
         raise DataError(f"--out {config.out}: holds a run; add --resume or name another folder")

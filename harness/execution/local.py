@@ -6,70 +6,121 @@ import ctypes
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.execution.job import Command
+from harness.execution.console import Console
+from harness.execution.job import Command, Ended, Halt, Stopped
 
-CONSOLE = "console.log"
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)  # loaded here: after a fork there is little that may be done
 # Threads that wait must not spin: where processes outnumber cores that costs each of them time.
 CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
+@dataclass(frozen=True)
+class Slot:
+    """The share of this machine that a child may use: cores (empty: all), environment."""
+
+    cores: frozenset[int] = frozenset()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
 def run(
-    command: Command, folder: Path, watch: Callable[[], None] | None = None, every: float = 0.5
-) -> int:
-    """Run `command` in `folder`; its output goes to console.log there. Returns the exit code.
+    command: Command,
+    folder: Path,
+    watch: Callable[[], object] | None = None,
+    *,
+    every: float = 0.5,
+    stop: threading.Event | None = None,
+    patience: float | None = None,
+    slot: Slot | None = None,
+) -> Ended:
+    """Run `command` in `folder`; what it prints goes to console.log there.
 
-    `watch` is called every `every` seconds. If this is interrupted, or dies, the child and what it
-    started are stopped too.
+    `watch` is called every `every` seconds and returns a sign of life: when neither that nor what
+    the child has printed changes for `patience` seconds, the child is stopped. It is stopped too
+    when `stop` is set, when `watch` raises Halt, and when this process is interrupted or dies; and
+    with it, in each case and at its own end, goes what it started.
     """
-    with (folder / CONSOLE).open("ab") as console:
-        child = subprocess.Popen(
-            command.argv,
-            cwd=folder,
-            env={**CALM, **os.environ, **command.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,
-        )
-        try:
-            while True:
-                try:
-                    return child.wait(timeout=every)
-                except subprocess.TimeoutExpired:
-                    if watch is not None:
-                        watch()
-        finally:
-            _stop(child)
+    slot = slot or Slot()
+    console = Console(folder)
 
+    def prepare() -> None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the child dies with this thread
+        if slot.cores:
+            os.sched_setaffinity(0, slot.cores)
 
-def last_lines(folder: Path, count: int = 20) -> list[str]:
-    """The last lines that the child wrote, for a message about its failure."""
+    child = subprocess.Popen(
+        command.argv,
+        cwd=folder,
+        env={**CALM, **os.environ, **command.environment, **slot.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=prepare,
+    )
+    assert child.stdout is not None
+    reader = threading.Thread(target=console.copy, args=(child.stdout.fileno(),), daemon=True)
+    reader.start()
+    stopped, reason = Stopped.NOT, ""
     try:
-        text = (folder / CONSOLE).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return []
-    return [line for line in text.replace("\r", "\n").splitlines() if line.strip()][-count:]
+        stopped = _wait(child, console, watch, every, stop or threading.Event(), patience)
+    except Halt as halt:
+        stopped, reason = Stopped.HALTED, str(halt)
+    finally:
+        _end(child)
+        reader.join()
+        child.stdout.close()
+    return Ended(child.returncode, tuple(console.last_lines()), stopped, reason)
 
 
-def _die_with_parent() -> None:
-    """In the child: be killed when the parent is gone, however it went (Linux)."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def _wait(
+    child: subprocess.Popen[bytes],
+    console: Console,
+    watch: Callable[[], object] | None,
+    every: float,
+    stop: threading.Event,
+    patience: float | None,
+) -> Stopped:
+    """Until the child is at its end, not yet reaped, or is to be stopped."""
+    sign: object = None
+    changed = time.monotonic()  # not the clock on the wall, which may be set
+    look = min(every, 0.05)
+    while True:
+        deadline = time.monotonic() + every
+        while time.monotonic() < deadline:
+            if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+                return Stopped.NOT
+            if stop.wait(look):
+                return Stopped.INTERRUPTED
+        now = (watch() if watch is not None else None, console.bytes)
+        if now != sign:
+            sign, changed = now, time.monotonic()
+        elif patience is not None and time.monotonic() - changed > patience:
+            return Stopped.SILENT
 
 
-def _stop(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:
-    """Ask the child's whole process group to end, and kill what does not."""
-    if child.poll() is not None:
-        return
-    os.killpg(child.pid, signal.SIGTERM)
-    deadline = time.monotonic() + patience
-    while child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    if child.poll() is None:
+def _end(child: subprocess.Popen[bytes], patience: float = 10.0) -> None:
+    """Ask the child's process group to end, kill what does not, and what the child left behind.
+
+    The child is reaped last: until then its number stays its own.
+    """
+
+    def ended() -> bool:
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, child.pid, options) is not None
+
+    if not ended():
+        os.killpg(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + patience
+        while not ended() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    with suppress(ProcessLookupError, PermissionError):  # nobody is left
         os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    child.wait()

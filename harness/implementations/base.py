@@ -51,24 +51,30 @@ class Request:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a running run is: updates made, of how many, in how many seconds of training."""
+    """How far a running run is: updates made, of how many, in how many seconds of training.
+
+    `first` is the update at which those seconds began: not 0 where only a resumption's are known.
+    """
 
     iteration: int
     iterations: int
     seconds: float
     mask: float | None = None
+    first: int = 0
 
     @property
     def rate(self) -> float:
         """Iterations a second."""
-        return self.iteration / self.seconds if self.seconds > 0 else 0.0
+        return (self.iteration - self.first) / self.seconds if self.seconds > 0 else 0.0
 
 
 class Implementation(ABC):
-    """One way to train FixMatch."""
+    """One way to train FixMatch. It evaluates at least after `profile.evaluated_after()`."""
 
     name: str
     title: str
+    declares = False  # whether there is a `declare_command`
+    not_restored: tuple[str, ...] = ()  # what is lost when it goes on from a checkpoint
 
     @abstractmethod
     def unavailable(self) -> str | None:
@@ -83,8 +89,18 @@ class Implementation(ABC):
         """Writes the initial weights that it draws for `seed` to `out` (safetensors)."""
 
     @abstractmethod
-    def train_command(self, request: Request, folder: Path) -> Command:
-        """Trains in `folder`; writes there what settings files the child needs."""
+    def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
+        """Trains in `folder`; writes there what settings files the child needs.
+
+        `resume`: go on from the checkpoint in `folder`, appending to the log there.
+        """
+
+    def resumes_at(self, folder: Path) -> int | None:
+        """The iteration of the checkpoint in `folder`; None: it has none, it cannot go on.
+
+        Raises BadInput for a damaged one.
+        """
+        return None
 
     @abstractmethod
     def log(self, folder: Path) -> Path:
@@ -103,7 +119,7 @@ class Implementation(ABC):
         return {}
 
     def declare_command(self, request: Request, folder: Path) -> Command | None:
-        """Leaves in `folder` what `facts` and `settings` read, and trains nothing; None: cannot."""
+        """Leaves in `folder` what `facts` and `settings` read, and trains nothing."""
         return None
 
     def answer_command(self, folder: Path) -> Command | None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from harness import checkpoints
 from harness.comparability import FIELDS, Resolved
+from harness.errors import HarnessError
 from harness.execution.job import Command
 from harness.implementations.base import (
     DATA,
@@ -18,7 +21,7 @@ from harness.implementations.base import (
     Progress,
     Request,
 )
-from harness.logs.own import read
+from harness.logs.own import read, starts
 from harness.profile import Profile
 from harness.provenance import commit_of
 from harness.records import Facts, Point
@@ -29,6 +32,7 @@ class Own(Implementation):
 
     name = "own"
     title = "FixMatch (own)"
+    declares = True
 
     def unavailable(self) -> str | None:
         return None
@@ -45,8 +49,12 @@ class Own(Implementation):
         }
         return _command("own_impl.initial_weights", options)
 
-    def train_command(self, request: Request, folder: Path) -> Command:
-        return _command("own_impl", self._options(request))
+    def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
+        command = _command("own_impl", self._options(request))
+        return replace(command, argv=(*command.argv, "--resume")) if resume else command
+
+    def resumes_at(self, folder: Path) -> int | None:
+        return checkpoints.iteration(folder / "checkpoint.pt", "iteration")
 
     def declare_command(self, request: Request, folder: Path) -> Command:
         return _command("own_impl.probe", self._options(request), "declare")
@@ -78,12 +86,14 @@ class Own(Implementation):
 
     def facts(self, folder: Path) -> Facts | None:
         try:
-            with self.log(folder).open(encoding="utf-8") as log:
-                start = json.loads(log.readline())
+            used, *resumptions = starts(self.log(folder))
+            for resumption in resumptions:  # one that strayed decides: the run then shows it
+                strayed = {key: v for key, v in resumption.items() if key.endswith("_sha256")}
+                used = {key: strayed.get(key, value) for key, value in used.items()}
             return Facts.model_validate(
-                {key: start[key] for key in Facts.model_fields if key in start}
+                {key: used[key] for key in Facts.model_fields if key in used}
             )
-        except (FileNotFoundError, ValueError):
+        except (HarnessError, ValueError):
             return None
 
     def settings(self, folder: Path) -> dict[str, Resolved]:
@@ -107,7 +117,7 @@ class Own(Implementation):
             return Progress(
                 state["iteration"], state["iterations"], state["seconds"], state["mask"]
             )
-        except (FileNotFoundError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from harness import checkpoints
 from harness.comparability import Resolved
 from harness.execution.job import Command
 from harness.fingerprints import split_sha256
@@ -34,6 +35,7 @@ from harness.records import Facts, Point, write_text
 COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
 # Of that commit's Python files, by provenance.source_sha256.
 SOURCE_SHA256 = "b945989c83cec2d1e373e868665754b3b500036a66d46d27b5bf5ae2621ba46d"
+KEPT = "kept.pth"  # the last whole checkpoint, see torchssl_entry.py
 # Where its log's 'Arguments:' line has the settings of `comparability.FIELDS` ...
 ARGUMENTS = {
     "labels": "num_labels",
@@ -63,6 +65,12 @@ class TorchSSL(Implementation):
 
     name = "torchssl"
     title = "FixMatch (TorchSSL)"
+    declares = True
+    not_restored = (
+        "the order of the data starts again from the seed",
+        "random states of Python, NumPy and torch start again from the seed",
+    )
+    keep_seconds = 60.0  # between checkpoints: what a stop costs at most
 
     def __init__(self, source: Path) -> None:
         self.source = source
@@ -87,25 +95,38 @@ class TorchSSL(Implementation):
         network = ("--depth", str(profile.depth), "--widen-factor", str(profile.widen_factor))
         return self._command("weights", "--seed", str(seed), *network, "--out", str(out))
 
-    def train_command(self, request: Request, folder: Path) -> Command:
-        return self._run(request, folder)
+    def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
+        return self._run(request, folder, resume)
+
+    def resumes_at(self, folder: Path) -> int | None:
+        whole = (folder / SAVE_NAME / "sampled_label_idx.npy", folder / "facts.json")
+        if not all(path.exists() for path in whole):
+            return None
+        return checkpoints.iteration(folder / KEPT, "it")
 
     def declare_command(self, request: Request, folder: Path) -> Command:
-        return self._run(request, folder, "--stop")
+        return self._run(request, folder, False, "--stop")
 
     def answer_command(self, folder: Path) -> Command:
         return self._command("answer", "--folder", str(folder), entry="torchssl_answers_entry")
 
-    def _run(self, request: Request, folder: Path, *more: str) -> Command:
-        config = yaml.safe_dump(settings(request), sort_keys=False)
-        write_text(folder / "config.yaml", config)
+    def _run(self, request: Request, folder: Path, resume: bool, *more: str) -> Command:
+        given = settings(request)
+        config = "config.yaml"
+        if resume:
+            given |= {"resume": True, "load_path": KEPT}
+            config = "config-resume.yaml"
+        write_text(folder / config, yaml.safe_dump(given, sort_keys=False))
         shims = []
         if request.device == "cpu":
             shims.append("cuda-on-cpu")
         if not request.dataset.official:
             shims.append("data-sums")
-        options = ["--config", "config.yaml", "--facts", "facts.json", "--final", FINAL_WEIGHTS]
-        options += ["--progress", "progress.json", *(f"--shim={shim}" for shim in shims), *more]
+        if resume:
+            shims.append("resume-ends-on-time")
+        options = ["--config", config, "--facts", "facts.json", "--progress", "progress.json"]
+        options += ["--keep", KEPT, "--keep-seconds", str(self.keep_seconds)]
+        options += ["--final", FINAL_WEIGHTS, *(f"--shim={shim}" for shim in shims), *more]
         return self._command("train", *options)
 
     def log(self, folder: Path) -> Path:
@@ -152,7 +173,9 @@ class TorchSSL(Implementation):
         state = _read_json(folder / "progress.json")
         if state is None:
             return None
-        return Progress(state["iteration"], state["iterations"], state["seconds"])
+        return Progress(
+            state["iteration"], state["iterations"], state["seconds"], first=state.get("first", 0)
+        )
 
     def _command(self, *arguments: str, entry: str = "torchssl_entry") -> Command:
         module = f"harness.implementations.{entry}"
@@ -232,5 +255,5 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return content
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return None

@@ -2,11 +2,15 @@
 
 `train` runs the unmodified `fixmatch.py`. A *witness* writes down what TorchSSL really used
 (images, initial weights, arguments) just before its training loop starts, and which iteration it
-has reached; it changes nothing. A *shim* replaces something that this machine or data set lacks,
-and is applied only if asked for:
+has reached, and between two iterations now and then has TorchSSL's own `save_model` write a
+checkpoint (its own come every 10,000 iterations, and not whole when it is killed); it changes
+nothing. A *shim* replaces something that this machine or data set lacks, and is applied only if
+asked for:
 
 - `cuda-on-cpu`: TorchSSL's CUDA calls do their work on the CPU (TorchSSL refuses to train there).
 - `data-sums`: torchvision reads a CIFAR-10 layout whose md5 sums are not CIFAR-10's.
+- `resume-ends-on-time`: a resumed run ends after as many updates as one that was not stopped;
+  TorchSSL by itself makes one more.
 
 `weights` writes the initial weights that TorchSSL's own network builder draws for a seed.
 """
@@ -22,6 +26,7 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +35,7 @@ import numpy as np
 from harness.fingerprints import data_sha256, weights_sha256
 
 SAVE_NAME = "torchssl"  # its save_name in the folder that it works in
-SHIMS = ("cuda-on-cpu", "data-sums")
+SHIMS = ("cuda-on-cpu", "data-sums", "resume-ends-on-time")
 
 
 def main() -> None:
@@ -42,6 +47,8 @@ def main() -> None:
     train.add_argument("--facts", type=Path, required=True)
     train.add_argument("--progress", type=Path, required=True)
     train.add_argument("--final", type=Path, required=True, help="final weights, safetensors")
+    train.add_argument("--keep", type=Path, required=True, help="checkpoint, written whole")
+    train.add_argument("--keep-seconds", type=float, required=True)
     train.add_argument("--shim", action="append", choices=SHIMS, default=[])
     train.add_argument("--stop", action="store_true", help="just before the training loop")
     weights = verbs.add_parser("weights")
@@ -65,7 +72,7 @@ def _train(arguments: argparse.Namespace) -> None:
         run_cuda_calls_on_the_cpu()
     if "data-sums" in arguments.shim:
         _read_cifar10_without_sums()
-    _witness_training(arguments.facts, arguments.progress, arguments.shim, arguments.stop)
+    _witness_training(arguments)
     script = str(arguments.torchssl / "fixmatch.py")
     sys.argv = [script, "--c", str(arguments.config)]
     runpy.run_path(script, run_name="__main__")
@@ -95,38 +102,45 @@ def export_final_weights(checkpoint: Path, out: Path) -> None:
     save_file({name: t.contiguous() for name, t in weights.items()}, out)
 
 
-def _witness_training(facts: Path, progress: Path, shims: list[str], stop: bool) -> None:
+def _witness_training(arguments: argparse.Namespace) -> None:
     import torch
     from models.fixmatch.fixmatch import FixMatch  # type: ignore[import-not-found]
 
     train = FixMatch.train
+    shims = arguments.shim
 
     def witnessed_train(self: Any, args: Any, logger: Any = None) -> Any:
         unlabelled, test = self.ulb_dset, self.loader_dict["eval"].dataset
         weights = {name: t.detach().cpu().numpy() for name, t in self.model.state_dict().items()}
-        _write_json(
-            facts,
-            {
-                "schema": 1,
-                "data_sha256": data_sha256(
-                    unlabelled.data,
-                    np.asarray(unlabelled.targets),
-                    test.data,
-                    np.asarray(test.targets),
-                ),
-                "initial_weights_sha256": weights_sha256(weights),
-                "parameters": sum(p.numel() for p in self.model.parameters()),
-                "arguments": vars(args),
-                "resolved": _resolved(self),
-                "shims": shims,
-                "device": "cpu" if "cuda-on-cpu" in shims else torch.cuda.get_device_name(),
-                "torch_version": str(torch.__version__),
-            },
-        )
-        if stop:
-            _save_index_streams(self.loader_dict, facts.with_name("streams.npz"))
+        used = {
+            "schema": 1,
+            "data_sha256": data_sha256(
+                unlabelled.data,
+                np.asarray(unlabelled.targets),
+                test.data,
+                np.asarray(test.targets),
+            ),
+            "initial_weights_sha256": weights_sha256(weights),
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "arguments": vars(args),
+            "resolved": _resolved(self),
+            "shims": shims,
+            "device": "cpu" if "cuda-on-cpu" in shims else torch.cuda.get_device_name(),
+            "torch_version": str(torch.__version__),
+        }
+        if args.resume:
+            used = _facts_of_resumption(arguments.facts, used, self.it)
+        _write_json(arguments.facts, used)
+        if arguments.stop:
+            _save_index_streams(self.loader_dict, arguments.facts.with_name("streams.npz"))
             sys.exit(0)
-        threading.Thread(target=_report_progress, args=(self, args, progress), daemon=True).start()
+        reporter = threading.Thread(
+            target=_report_progress, args=(self, args, arguments.progress), daemon=True
+        )
+        reporter.start()
+        loaders = dict(self.loader_dict)
+        loaders["train_lb"] = _Batches(loaders["train_lb"], self, args, arguments)
+        self.loader_dict = loaders
         return train(self, args, logger=logger)
 
     FixMatch.train = witnessed_train
@@ -160,18 +174,77 @@ def _save_index_streams(loaders: dict[str, Any], path: Path, draws: int = 20_000
     np.savez(path, **streams)
 
 
+def _facts_of_resumption(facts: Path, used: dict[str, Any], iteration: int) -> dict[str, Any]:
+    """What the first start used, checked against what this one uses, and that it was resumed."""
+    first: dict[str, Any] = json.loads(facts.read_text(encoding="utf-8"))
+    if first["data_sha256"] != used["data_sha256"]:
+        sys.exit(f"the data changed: was {first['data_sha256']}, is {used['data_sha256']}")
+    resumed = [*first.get("resumed", []), iteration]
+    return first | {"shims": used["shims"], "resumed": resumed}
+
+
+class _Batches:
+    """TorchSSL's labelled batches as they are; asking for the next one ends an iteration."""
+
+    def __init__(self, batches: Any, model: Any, args: Any, arguments: argparse.Namespace) -> None:
+        self.batches, self.model, self.args = batches, model, args
+        self.keep, self.seconds = arguments.keep, arguments.keep_seconds
+        self.ends_on_time = "resume-ends-on-time" in arguments.shim
+        self.kept = time.monotonic()
+
+    def __iter__(self) -> Any:
+        return self._watched(iter(self.batches))  # begun at once: that draws random numbers
+
+    def _watched(self, batches: Any) -> Any:
+        started_at = self.model.it
+        for batch in batches:
+            if self.ends_on_time and self.model.it >= self.args.num_train_iter:
+                return
+            if self.model.it > started_at and self._is_due():
+                _keep(self.model, self.keep)
+                self.kept = time.monotonic()
+            yield batch
+
+    def _is_due(self) -> bool:
+        """Not where a resumption would evaluate at once: TorchSSL might do so or might not."""
+        evaluates = self.model.it % self.args.num_eval_iter == 0 or self.model.it % 1000 == 0
+        return not evaluates and time.monotonic() - self.kept >= self.seconds
+
+
+def _keep(model: Any, path: Path) -> None:
+    """Have TorchSSL save its state between two iterations; whole, or the last one stays.
+
+    Its `save_model` counts the iteration that it is called in as made, and logs.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    said = model.print_fn
+    model.it -= 1
+    model.print_fn = lambda *_: None
+    try:
+        model.save_model(temporary.name, str(temporary.parent))
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch raises both where the disk is full
+        print(f"no checkpoint could be kept: {error}", file=sys.stderr)
+        temporary.unlink(missing_ok=True)
+    finally:
+        model.it += 1
+        model.print_fn = said
+
+
 def _report_progress(model: Any, args: Any, progress: Path) -> None:
     """Once a second, read the loop's own counter; TorchSSL logs nothing between evaluations."""
-    started = time.time()
+    started, first = time.monotonic(), model.it
     while True:
-        _write_json(
-            progress,
-            {
-                "iteration": model.it,
-                "iterations": args.num_train_iter,
-                "seconds": time.time() - started,
-            },
-        )
+        state = {
+            "iteration": min(model.it, args.num_train_iter),
+            "iterations": args.num_train_iter,
+            "seconds": time.monotonic() - started,
+            "first": first,
+        }
+        with suppress(OSError):  # a full disk, perhaps not for long
+            _write_json(progress, state)
         time.sleep(1.0)
 
 

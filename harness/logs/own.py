@@ -46,6 +46,19 @@ def read(path: Path) -> list[Point]:
     return points
 
 
+def starts(path: Path) -> list[dict[str, Any]]:
+    """The start and the resumptions in a metrics file, as far as they can be read."""
+    found = []
+    for line in text.read(path, "metrics.jsonl").split("\n"):
+        try:
+            entry = _entry(line)
+        except (TypeError, ValueError):
+            continue
+        if entry.get("kind") in ("start", "resume"):
+            found.append(entry)
+    return found
+
+
 def _entry(line: str) -> dict[str, Any]:
     """A line's object; of a line that a kill cut and a resumption went on, the resumption's."""
     try:

@@ -25,6 +25,7 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)"
 _VALUE = re.compile(rf"'([\w/-]+)': (?:[\w.]+\()?({_NUMBER})(?=[,)]|$)")
 _ARGUMENTS = re.compile(r"Arguments: Namespace\(.*\bnum_train_iter=(\d+)")
 _NAMESPACE = "Arguments: Namespace("
+_LOADED = "model loaded"  # what follows checks the checkpoint, and is no evaluation of the run
 _LATEST_SAVED = re.compile(r"model saved: .*latest_model\.pth\s*$")
 _ROW = re.compile(r"\[([^\[\]]*)\]")
 
@@ -120,6 +121,7 @@ class _Log:
         self._before = 0.0  # seconds trained in the segments before this one
         self._starting = True  # no record but starts yet: several GPUs log one start each
         self._evaluated = False  # in this segment
+        self._checks_checkpoint = False  # the next confusion matrix does
 
     def take(self, record: _Record) -> None:
         """Go one record on. Raises BadInput, LogError."""
@@ -130,6 +132,8 @@ class _Log:
             return
         self._clock(record)
         matrix, self._matrix = self._matrix, None
+        if record.text.startswith(_LOADED):
+            self._checks_checkpoint = True
         if looks_like_evaluation:
             try:
                 point = self._evaluation(record)
@@ -139,7 +143,8 @@ class _Log:
                 raise
             self._add(point, record.time)
         elif record.text.startswith("confusion matrix:"):
-            self._matrix, self._matrix_time = [], record.time
+            self._matrix = None if self._checks_checkpoint else []
+            self._matrix_time, self._checks_checkpoint = record.time, False
         elif matrix and _LATEST_SAVED.match(record.text):
             self._final(record, " ".join(matrix))
         elif match := _ARGUMENTS.match(record.text):
@@ -220,8 +225,10 @@ class _Log:
             self._before = (self.points[-1].seconds or 0.0) if self.points else 0.0
             self._evaluated = True
         seconds = None
-        if time is not None and self._began is not None:
+        if time is not None and self._began is not None and time >= self._began:
             seconds = round(self._before + (time - self._began).total_seconds(), 3)
+        if seconds is not None and self.points and seconds < (self.points[-1].seconds or 0.0):
+            seconds = None  # the clock was set back
         self.points.append(replace(point, seconds=seconds))
 
     def _error(self, record: _Record, problem: str) -> LogError:

@@ -6,10 +6,12 @@ does is set by FAKE_MODE: see fake_entry.py.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.errors import BadInput
 from harness.execution.job import Command
 from harness.implementations.base import Implementation, Progress, Request
 from harness.implementations.own import Own
@@ -30,14 +32,30 @@ class Fake(Implementation):
     def commit(self) -> str:
         return "fake"
 
+    @property
+    def declares(self) -> bool:  # type: ignore[override]
+        return "FAKE_DECLARES" in os.environ
+
+    def declare_command(self, request: Request, folder: Path) -> Command:
+        options = ("0", request.dataset.sha256, "0", "0")
+        return Command((sys.executable, str(CHILD), "declare", *options))
+
     def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
         return Command((sys.executable, str(CHILD), "weights", str(out)))
 
-    def train_command(self, request: Request, folder: Path) -> Command:
+    def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
         profile = request.profile
         after = ",".join(str(n) for n in profile.evaluated_after())
         options = (after, request.dataset.sha256, str(profile.iterations))
-        return Command((sys.executable, str(CHILD), "train", *options))
+        return Command((sys.executable, str(CHILD), "train", *options, str(int(resume))))
+
+    def resumes_at(self, folder: Path) -> int | None:
+        try:
+            return int((folder / "checkpoint.pt").read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise BadInput(f"checkpoint.pt is damaged ({error})") from error
 
     def log(self, folder: Path) -> Path:
         return folder / "metrics.jsonl"

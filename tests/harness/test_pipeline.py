@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from harness import pipeline
+from harness.attempt import Limits
 from harness.errors import BadInput, Incomplete
 from harness.pipeline import Question
 from harness.terminal import Terminal
@@ -44,6 +45,7 @@ class Case:
             "results": self.results,
             "iterations": 20,
             "data_dir": self.data_dir,
+            "limits": Limits(retries=0),
         }
         try:
             asked = Question(**(question | options))  # type: ignore[arg-type]
@@ -167,8 +169,8 @@ def test_a_failure_does_not_stop_the_others(case: Case, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("mode", "rung"),
     [
-        ("wrong-data", "same images"),
-        ("wrong-split", "same labelled images"),
+        ("wrong-data", "rung 1, same images"),
+        ("wrong-split", "rung 2, same labelled images"),
     ],
 )
 def test_a_run_on_something_else_is_incomparable(
@@ -180,6 +182,23 @@ def test_a_run_on_something_else_is_incomparable(
     text = (case.folder / "table.md").read_text()
     assert f"incomparable: {rung}: it used 000000000000, asked for was" in text
     assert "| Fake | incomparable |" in text
+
+
+def test_a_run_that_would_be_incomparable_is_not_trained(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "wrong-split")
+    monkeypatch.setenv("FAKE_DECLARES", "1")
+    with pytest.raises(Incomplete, match="40-seed0-fake incomparable"):
+        case.compare()
+    [row] = case.table().to_dict("records")
+    assert row["status"] == "incomparable"
+    assert not list(case.folder.glob("runs/*/attempt-*"))
+    said = "incomparable, so not trained: rung 2, same labelled images: it used 000000000000"
+    assert said in case.text
+    monkeypatch.setenv("FAKE_MODE", "ok")
+    case.compare()
+    assert case.table()["status"].tolist() == ["done"]
 
 
 def test_torchssl_that_cannot_be_had_is_unavailable(case: Case) -> None:
@@ -253,7 +272,7 @@ def test_an_interruption_stops_the_child_and_loses_nothing(
     process.send_signal(how)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 3
-    assert "interrupted; 'make compare' runs it again" in error
+    assert "interrupted; the same command goes on from here" in error
     assert case.manifest()["status"] == "failed"
     assert case.table()["status"].tolist() == ["failed"]
     size = (progress.parent / "metrics.jsonl").stat().st_size

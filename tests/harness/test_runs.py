@@ -14,9 +14,9 @@ from harness.runs import Run
 DATA, SPLIT, WEIGHTS = "d" * 64, "5" * 64, "1" * 64
 OTHER = "0123456789abcdef" * 4
 RUNGS = [
-    ("data_sha256", "same images"),
-    ("split_sha256", "same labelled images"),
-    ("initial_weights_sha256", "same initial weights"),
+    ("data_sha256", "rung 1, same images"),
+    ("split_sha256", "rung 2, same labelled images"),
+    ("initial_weights_sha256", "rung 3, same initial weights"),
 ]
 
 
@@ -83,13 +83,13 @@ def test_two_runs_that_differ_are_both_out(field: str, rung: str) -> None:
 def test_the_first_rung_that_fails_is_named() -> None:
     other = facts(data_sha256=OTHER, split_sha256=OTHER, initial_weights_sha256=OTHER)
     [(_, reason)] = judged(run(used=other))
-    assert reason.startswith("same images: ")
+    assert reason.startswith("rung 1, same images: ")
 
 
 def test_a_done_run_without_facts_is_out() -> None:
     [(status, reason)] = judged(run(used=None))
     assert status is Status.INCOMPARABLE
-    assert reason == "it recorded nothing of the data and weights it used"
+    assert reason == "rung 1, same images: it recorded nothing of the images that it used"
 
 
 @pytest.mark.parametrize("key", [{"seed": 1}, {"labels": 250}])

@@ -10,6 +10,8 @@ IMPLEMENTATIONS ?= own torchssl
 ITERATIONS ?=
 DATA_DIR ?=
 RESULTS ?= results
+DEVICE ?= auto
+VARIANTS ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -27,6 +29,10 @@ compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS I
 
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
+
+bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+compile" DATA_DIR RESULTS]
+	@$(HARNESS) bench --profile '$(PROFILE)' --device '$(DEVICE)' --variants '$(VARIANTS)' \
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
 test: setup check  ## check, then the test suite with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
@@ -57,4 +63,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare table test check clean torchssl
+.PHONY: help setup compare table bench test check clean torchssl

@@ -117,9 +117,9 @@ class FixMatch:
         inputs = torch.cat((batch.labelled, batch.weak, batch.strong))
         groups = 2 * self.config.mu + 1
         if self.config.interleave:
-            logits = deinterleave(self._forward(interleave(inputs, groups)), groups)
+            logits = deinterleave(self.logits(interleave(inputs, groups)), groups)
         else:
-            logits = self._forward(inputs)
+            logits = self.logits(inputs)
         n, n_unlabelled = len(batch.labelled), len(batch.weak)
         labelled, weak, strong = torch.split(logits, [n, n_unlabelled, n_unlabelled])
 
@@ -168,7 +168,7 @@ class FixMatch:
             f"learning rate {lr:.6g}; a smaller --lr, a --warmup or --precision fp32 may help"
         )
 
-    def _forward(self, inputs: torch.Tensor) -> torch.Tensor:
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes) in float32, computed at the run's precision."""
         bf16 = self.config.precision == "bf16"
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 
 import torch
 
@@ -31,6 +32,12 @@ def prepare(config: Config) -> torch.device:
     else:
         _keep_freed_memory()
     return device
+
+
+def peak_memory(device: torch.device) -> tuple[int, int | None]:
+    """Most bytes this process has held on the host, and its tensors on a GPU (None without)."""
+    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return host, torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
 def _device(config: Config) -> torch.device:

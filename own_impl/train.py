@@ -99,8 +99,7 @@ class _Pace:
 
 def _network(config: Config, data: Data) -> WideResNet:
     """The network with the given initial weights, or those that the seed draws."""
-    classes = int(data.train_labels.max()) + 1
-    network = draw(config.depth, config.widen_factor, classes, config.seed)
+    network = draw(config.depth, config.widen_factor, data.classes, config.seed)
     if config.initial_weights is not None:
         try:
             network.load_state_dict(load_file(config.initial_weights))

@@ -31,6 +31,7 @@ COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
 # Of that commit's Python files, by provenance.source_sha256.
 SOURCE_SHA256 = "b945989c83cec2d1e373e868665754b3b500036a66d46d27b5bf5ae2621ba46d"
 SAVE_NAME = "torchssl"
+TIMES = "times.json"
 
 
 class TorchSSL(Implementation):
@@ -74,6 +75,11 @@ class TorchSSL(Implementation):
         options += ["--progress", "progress.json", *(f"--shim={shim}" for shim in shims)]
         return self._command("train", *options)
 
+    def benchmark_command(self, request: Request, folder: Path) -> Command:
+        """Trains as ever in `folder`, which holds `data/`, and leaves time stamps in TIMES."""
+        command = self.train_command(request, folder)
+        return Command((*command.argv, "--times", TIMES), command.environment)
+
     def log(self, folder: Path) -> Path:
         return folder / SAVE_NAME / "log.txt"
 
@@ -107,7 +113,7 @@ class TorchSSL(Implementation):
         return Command(argv, environment)
 
 
-def create() -> Implementation:
+def create() -> TorchSSL:
     """Found by `implementations.base.create`."""
     named = os.environ.get("TORCHSSL_DIR")
     return TorchSSL(Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl")

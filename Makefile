@@ -22,6 +22,8 @@ ACCEPT ?=
 FORMAT ?= terminal
 # A variable's value where the user gave one, else the second argument: not the default above.
 named = $(if $(filter file,$(origin $(1))),$(2),$($(1)))
+DEVICE ?= auto
+VARIANTS ?=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -59,6 +61,10 @@ accuracy-check: setup  ## as CI: verify, diff, fresh comparison: [BASE PROFILE=q
 	    --labels '$(call named,LABELS)' --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
+bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+compile" DATA_DIR RESULTS]
+	@$(HARNESS) bench --profile '$(PROFILE)' --device '$(DEVICE)' --variants '$(VARIANTS)' \
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+
 test: setup check  ## check, then the test suite with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
 
@@ -88,4 +94,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare table parity report verify diff accuracy-check test check clean torchssl
+.PHONY: help setup compare table parity report bench verify diff accuracy-check test check clean torchssl

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from harness import accuracy_check, logs, markdown, outputs, pipeline, proof
+from harness import accuracy_check, bench, logs, markdown, outputs, pipeline, proof
 from harness import diff as diff_module
 from harness import profile as profile_module
 from harness import verify as verify_module
@@ -219,6 +219,36 @@ def check_accuracy(
         data_dir=Path(data_dir) if data_dir else None,
     )
     accuracy_check.run(check, Terminal())
+
+
+@app.command(name="bench")
+def bench_(
+    profile: ProfileOption = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+    variants: Annotated[
+        str, typer.Option(help='ours to time, as "fp32 bf16 fp32+compile"; fp32 when empty')
+    ] = "",
+    blocks: Annotated[int, typer.Option(min=1, help="blocks of each; the median counts")] = 3,
+    iterations: Annotated[int, typer.Option(min=1, help="timed iterations in a block")] = 100,
+    discard: Annotated[int, typer.Option(min=1, help="iterations before those")] = 20,
+    data_dir: Annotated[str, typer.Option(help="as for compare")] = "",
+    results: ResultsOption = Path("results"),
+) -> None:
+    """Time both implementations on this machine, block by block in turn.
+
+    Example: python -m harness bench --profile quick --variants "fp32 fp32+compile"
+    """
+    question = bench.Question(
+        profile=profile,
+        device=device,
+        variants=tuple(dict.fromkeys(variants.split())) or ("fp32",),
+        blocks=blocks,
+        iterations=iterations,
+        discard=discard,
+        results=results,
+        data_dir=Path(data_dir) if data_dir else None,
+    )
+    bench.run(question, Terminal())
 
 
 def main() -> int:

@@ -13,13 +13,13 @@ def main() -> int:
     # Not before: --help and a wrong option need not wait for torch.
     from own_impl.checkpoint import CheckpointError
     from own_impl.data import DataError
-    from own_impl.fixmatch import NonFiniteLoss
+    from own_impl.fixmatch import CompileError, NonFiniteLoss
     from own_impl.train import train
 
     print(" ".join(f"{k}={v}" for k, v in config.model_dump(mode="json").items()), file=sys.stderr)
     try:
         result = train(config)
-    except (DataError, CheckpointError) as error:
+    except (DataError, CheckpointError, CompileError) as error:
         print(f"own_impl: {error}", file=sys.stderr)
         return 2
     except NonFiniteLoss as error:

@@ -138,9 +138,10 @@ def cutout(images: torch.Tensor, centre: Floats, side: Floats) -> torch.Tensor:
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
-    """(N, 3, H, W) uint8 -> float32, zero mean and unit deviation per channel."""
+    """(N, 3, H, W) uint8 -> float32, zero mean and unit deviation per channel, channels last."""
     mean, std = (constant(x.astype(np.float32), images.device).view(3, 1, 1) for x in (MEAN, STD))
-    return images.float().div_(255).sub_(mean).div_(std)
+    inputs = images.float().div_(255).sub_(mean).div_(std)
+    return inputs.contiguous(memory_format=torch.channels_last)
 
 
 def _reflected(first: Integers, size: int) -> Integers:

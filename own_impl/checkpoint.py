@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from own_impl.config import Config
 from own_impl.fixmatch import FixMatch
 
 SCHEMA = 1
@@ -53,8 +54,10 @@ def load(path: Path, model: FixMatch) -> float:
         raise CheckpointError(
             f"{path}: schema {schema}, this code reads {SCHEMA}; start again in another --out"
         )
+    # A setting that came after the checkpoint was made had what is its default now.
+    made_with = Config.model_validate({}).model_dump(mode="json") | state["settings"]
     for name, asked in _settings(model).items():
-        saved = state["settings"].get(name)
+        saved = made_with.get(name)
         if saved != asked:
             raise CheckpointError(
                 f"{path}: made with {name} = {saved}, asked for is {asked}; resume with the "
@@ -75,7 +78,7 @@ def load(path: Path, model: FixMatch) -> float:
 
 # What may differ when a run goes on: where it writes, where it computes, when it looks.
 _FREE = {"out", "resume", "device", "epochs", "iterations", "iterations_per_epoch"}
-_FREE |= {"eval_every", "eval_at", "eval_batch_size", "checkpoint_every"}
+_FREE |= {"eval_every", "eval_at", "eval_batch_size", "checkpoint_every", "deterministic"}
 
 
 def _settings(model: FixMatch) -> dict[str, Any]:

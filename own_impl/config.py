@@ -67,7 +67,15 @@ class Config(BaseModel):
     )
     # The machine
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where it is")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: autocast")
+    precision: Literal["fp32", "tf32", "bf16"] = Field(
+        "fp32", description="arithmetic: fp32 (in full), tf32 (CUDA only) or bf16 (autocast)"
+    )
+    compile: bool = Field(
+        False, description="torch.compile the network: a minute at first, faster steps after"
+    )
+    deterministic: bool = Field(
+        False, description="equal seeds give equal runs on equal machines, at some cost on CUDA"
+    )
     # The run
     seed: int = Field(
         0, ge=0, lt=2**32, description="seed of split, initial weights, batches and views"

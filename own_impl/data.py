@@ -53,6 +53,10 @@ class Data:
             self._on[device] = Resident(images, torch.from_numpy(self.train_labels).to(device))
         return self._on[device]
 
+    @property
+    def classes(self) -> int:
+        return int(self.train_labels.max()) + 1
+
     def sha256(self) -> str:
         """Over pixels (uint8) and labels (int64, little-endian): train, then test."""
         digest = hashlib.sha256()

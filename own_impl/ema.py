@@ -22,7 +22,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self) -> None:
-        weights = [p.detach() for p in self.network.parameters()]
+        weights: list[torch.Tensor] = list(self.network.parameters())
         averages = list(self.average.values())
         torch._foreach_mul_(averages, self.decay)
         torch._foreach_add_(averages, weights, alpha=1 - self.decay)

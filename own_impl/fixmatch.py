@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,9 +13,15 @@ from own_impl.config import Config
 from own_impl.ema import Ema
 from own_impl.schedule import learning_rate
 
+MOST_UNCHECKED = 10_000  # losses kept on the device; a progress line looks at them far sooner
+
 
 class NonFiniteLoss(Exception):
     """The loss is NaN or infinite; the message carries iteration, both losses, learning rate."""
+
+
+class CompileError(Exception):
+    """The network could not be compiled; the message says why, and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ def make_optimizer(network: nn.Module, config: Config) -> torch.optim.SGD:
         momentum=config.momentum,
         nesterov=config.nesterov,
         weight_decay=config.weight_decay,
+        fused=True,
     )
 
 
@@ -88,11 +95,16 @@ class FixMatch:
     """Network, optimiser and moving average, and the step that moves them."""
 
     def __init__(self, network: nn.Module, config: Config) -> None:
-        self.network = network
+        # Channels last: convolutions take 18% less time on a CPU, and tensor cores ask for it.
+        self.network = network.to(memory_format=torch.channels_last)
         self.config = config
         self.optimizer = make_optimizer(network, config)
         self.ema = Ema(network, config.ema_decay)
         self.iteration = 0
+        # To look at a loss is to wait for the device, which costs nothing on a CPU only.
+        self.checks_each_step = next(network.parameters()).device.type == "cpu"
+        self._unchecked: list[tuple[int, float, Losses]] = []
+        self._compiled = torch.compile(network) if config.compile else None
 
     @property
     def learning_rate(self) -> float:
@@ -105,9 +117,9 @@ class FixMatch:
         inputs = torch.cat((batch.labelled, batch.weak, batch.strong))
         groups = 2 * self.config.mu + 1
         if self.config.interleave:
-            logits = deinterleave(self._forward(interleave(inputs, groups)), groups)
+            logits = deinterleave(self.logits(interleave(inputs, groups)), groups)
         else:
-            logits = self._forward(inputs)
+            logits = self.logits(inputs)
         n, n_unlabelled = len(batch.labelled), len(batch.weak)
         labelled, weak, strong = torch.split(logits, [n, n_unlabelled, n_unlabelled])
 
@@ -120,28 +132,61 @@ class FixMatch:
     def step(self, batch: Batch) -> Losses:
         """One update of weights, batch-norm statistics and moving average.
 
-        Raises NonFiniteLoss before the weights are touched.
+        Raises NonFiniteLoss: before the weights are touched on a CPU, from a later step or from
+        `check_finite` elsewhere. Raises CompileError.
         """
         lr = self.learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         losses = self.losses(batch)
-        if not torch.isfinite(losses.total):
-            raise NonFiniteLoss(
-                f"the loss is {losses.total.item()} at iteration {self.iteration}: "
-                f"labelled {losses.labelled.item()}, unlabelled {losses.unlabelled.item()}, "
-                f"learning rate {lr:.6g}; a smaller --lr, a --warmup or --precision fp32 may help"
-            )
+        measured = replace(losses, total=losses.total.detach())
+        self._unchecked.append((self.iteration, lr, measured))
+        if self.checks_each_step or len(self._unchecked) >= MOST_UNCHECKED:
+            self.check_finite()
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(losses.total)
         self.optimizer.step()
         self.ema.update()
         self.iteration += 1
-        return losses
+        return measured
 
-    def _forward(self, inputs: torch.Tensor) -> torch.Tensor:
+    def check_finite(self) -> None:
+        """Raise NonFiniteLoss if a loss since the last check was not finite.
+
+        Waits for the device. To be called before anything of the model is kept.
+        """
+        unchecked, self._unchecked = self._unchecked, []
+        if not unchecked:
+            return
+        finite = torch.isfinite(torch.stack([losses.total for _, _, losses in unchecked]))
+        if finite.all():
+            return
+        iteration, lr, losses = unchecked[finite.tolist().index(False)]
+        raise NonFiniteLoss(
+            f"the loss is {losses.total.item()} at iteration {iteration}: "
+            f"labelled {losses.labelled.item()}, unlabelled {losses.unlabelled.item()}, "
+            f"learning rate {lr:.6g}; a smaller --lr, a --warmup or --precision fp32 may help"
+        )
+
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """Logits (N, classes) in float32, computed at the run's precision."""
         bf16 = self.config.precision == "bf16"
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=bf16):
-            logits: torch.Tensor = self.network(inputs)
+            logits = self.network(inputs) if self._compiled is None else self._run_compiled(inputs)
         return logits.float() if bf16 else logits
+
+    def _run_compiled(self, inputs: torch.Tensor) -> torch.Tensor:
+        assert self._compiled is not None
+        try:
+            logits: torch.Tensor = self._compiled(inputs)
+        except Exception as error:
+            from torch._dynamo.exc import TorchDynamoException  # takes seconds to load
+
+            if not isinstance(error, TorchDynamoException):
+                raise
+            reason = next(line for line in str(error).splitlines() if line.strip())
+            raise CompileError(
+                f"--compile: torch cannot compile the network here ({reason.strip()}); "
+                "put a C++ compiler on the PATH or name it in CXX, or use --no-compile"
+            ) from error
+        return logits

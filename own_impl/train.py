@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from own_impl import checkpoint
+from own_impl import checkpoint, machine
 from own_impl.batches import Batches
 from own_impl.config import Config
 from own_impl.data import Data, DataError, load, weights_sha256
@@ -27,27 +28,27 @@ def train(config: Config) -> Evaluation:
     Raises DataError, CheckpointError, NonFiniteLoss.
     """
     data = load(config)
-    device = _device(config)
+    device = machine.prepare(config)
     model = FixMatch(make_network(config, data).to(device), config)
     metrics, seconds = open_run(config, data, model, device)
     evaluator = Evaluator(data.test_images, data.test_labels, device)
     batches = Batches(data, config, device)
     began = time.monotonic() - seconds
+    pace = _Pace(model.iteration)
 
     result = None
     while model.iteration < config.total_iterations:
-        step_began = time.monotonic()
-        batch = batches[model.iteration]
-        data_time, lr = time.monotonic() - step_began, model.learning_rate
+        with pace.data():
+            batch = batches[model.iteration]
+        lr = model.learning_rate
         losses = model.step(batch)
         done = model.iteration
         evaluates = config.evaluates_after(done)
-        if evaluates or metrics.due():
-            values = _values(losses) | {
-                "lr": lr,
-                "data_time": data_time,
-                "batch_time": time.monotonic() - step_began,
-            }
+        checkpoints = done % config.checkpoint_every == 0 or done == config.total_iterations
+        # Between these lines nothing waits for the device.
+        if evaluates or checkpoints or metrics.due():
+            model.check_finite()
+            values = _values(losses) | {"lr": lr} | pace.since_last(done)
             metrics.progress(done, values, time.monotonic() - began)
         if evaluates:
             result = _evaluate(model, evaluator)
@@ -61,8 +62,10 @@ def train(config: Config) -> Evaluation:
                 seconds=time.monotonic() - began,
                 **values,
             )
-        if done % config.checkpoint_every == 0 or done == config.total_iterations:
+        if checkpoints:
             checkpoint.save(config.out / "checkpoint.pt", model, time.monotonic() - began)
+        if evaluates or checkpoints:
+            pace.restart(done)
 
     if result is None:  # resumed after the last iteration
         result = _evaluate(model, evaluator)
@@ -71,18 +74,33 @@ def train(config: Config) -> Evaluation:
     return result
 
 
-def _device(config: Config) -> torch.device:
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise DataError("--device cuda: torch finds no CUDA device here; use --device cpu")
-    return torch.device(config.device)
+class _Pace:
+    """Seconds a step since the last line, and those of them that went into its batch."""
+
+    def __init__(self, iteration: int) -> None:
+        self.restart(iteration)
+
+    def restart(self, iteration: int) -> None:
+        self._iteration, self._began, self._data = iteration, time.monotonic(), 0.0
+
+    @contextmanager
+    def data(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._data += time.monotonic() - began
+
+    def since_last(self, iteration: int) -> dict[str, float]:
+        """Called when the device has done all that it was asked."""
+        steps = iteration - self._iteration
+        seconds = (time.monotonic() - self._began) / steps
+        values = {"data_time": self._data / steps, "batch_time": seconds}
+        self.restart(iteration)
+        return values
 
 
 def make_network(config: Config, data: Data) -> WideResNet:
     """The network with the given initial weights, or those that the seed draws."""
-    classes = int(data.train_labels.max()) + 1
-    network = draw(config.depth, config.widen_factor, classes, config.seed)
+    network = draw(config.depth, config.widen_factor, data.classes, config.seed)
     if config.initial_weights is not None:
         try:
             network.load_state_dict(load_file(config.initial_weights))
@@ -132,12 +150,9 @@ def open_run(
 
 
 def _values(losses: Losses) -> dict[str, float]:
-    return {
-        "loss": losses.total.item(),
-        "loss_x": losses.labelled.item(),
-        "loss_u": losses.unlabelled.item(),
-        "mask": losses.mask.item(),
-    }
+    measured = (losses.total, losses.labelled, losses.unlabelled, losses.mask)
+    names = ("loss", "loss_x", "loss_u", "mask")
+    return dict(zip(names, torch.stack(measured).tolist(), strict=True))
 
 
 def _evaluate(model: FixMatch, evaluator: Evaluator) -> Evaluation:

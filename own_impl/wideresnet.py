@@ -22,7 +22,7 @@ def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.
 
 
 def _activation() -> nn.LeakyReLU:
-    return nn.LeakyReLU(0.1)
+    return nn.LeakyReLU(0.1, inplace=True)
 
 
 class Block(nn.Module):
@@ -47,15 +47,16 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, inputs, H, W) -> (N, outputs, H / stride, W / stride)."""
-        active = self.relu1(self.bn1(x))
-        if not self.widens:
-            residual, shortcut = active, x
-        elif self.activate_shortcut:
-            residual, shortcut = active, self.convShortcut(active)
-        else:
+        if self.widens and not self.activate_shortcut:
             # TorchSSL feeds the raw input to the first convolution of its widening blocks too,
             # though bn1 still sees the batch.
+            if self.training:
+                with torch.no_grad():
+                    self.bn1(x)
             residual, shortcut = x, self.convShortcut(x)
+        else:
+            residual = self.relu1(self.bn1(x))
+            shortcut = self.convShortcut(residual) if self.widens else x
         out = self.conv2(self.relu2(self.bn2(self.conv1(residual))))
         return torch.add(shortcut, out)
 

@@ -78,6 +78,25 @@ class Own(Implementation):
         }
         return options | profile.hyper_parameters() | {"eval_every": None}
 
+    def benchmark_command(
+        self, request: Request, discard: int, timed: int, precision: str, compiled: bool
+    ) -> Command:
+        """Times training in a folder that holds `data/`; prints what it measured as JSON."""
+        profile = request.profile
+        options = profile.hyper_parameters() | {
+            "eval_every": None,
+            "data-dir": DATA,
+            "num-labeled": request.labels,
+            "seed": request.seed,
+            "device": request.device,
+            "precision": precision,
+            "discard": discard,
+            "timed": timed,
+        }
+        command = _command("own_impl.benchmark", options)
+        flag = "--compile" if compiled else "--no-compile"
+        return Command((*command.argv, flag), command.environment)
+
     def log(self, folder: Path) -> Path:
         return folder / "metrics.jsonl"
 
@@ -121,7 +140,7 @@ class Own(Implementation):
             return None
 
 
-def create() -> Implementation:
+def create() -> Own:
     """Found by `implementations.base.create`."""
     return Own()
 

@@ -58,6 +58,7 @@ RESOLVED = (
     "lr", "momentum", "nesterov", "weight_decay", "warmup",
     "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
 )  # fmt: skip
+TIMES = "times.json"
 
 
 class TorchSSL(Implementation):
@@ -129,6 +130,11 @@ class TorchSSL(Implementation):
         options += ["--final", FINAL_WEIGHTS, *(f"--shim={shim}" for shim in shims), *more]
         return self._command("train", *options)
 
+    def benchmark_command(self, request: Request, folder: Path) -> Command:
+        """Trains as ever in `folder`, which holds `data/`, and leaves time stamps in TIMES."""
+        command = self.train_command(request, folder)
+        return Command((*command.argv, "--times", TIMES), command.environment)
+
     def log(self, folder: Path) -> Path:
         return folder / SAVE_NAME / "log.txt"
 
@@ -184,7 +190,7 @@ class TorchSSL(Implementation):
         return Command(argv, environment)
 
 
-def create() -> Implementation:
+def create() -> TorchSSL:
     """Found by `implementations.base.create`."""
     named = os.environ.get("TORCHSSL_DIR")
     return TorchSSL(Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl")

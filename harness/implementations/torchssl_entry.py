@@ -21,6 +21,7 @@ import argparse
 import itertools
 import json
 import os
+import resource
 import runpy
 import sys
 import threading
@@ -49,6 +50,7 @@ def main() -> None:
     train.add_argument("--final", type=Path, required=True, help="final weights, safetensors")
     train.add_argument("--keep", type=Path, required=True, help="checkpoint, written whole")
     train.add_argument("--keep-seconds", type=float, required=True)
+    train.add_argument("--times", type=Path, help="write when each iteration's update was made")
     train.add_argument("--shim", action="append", choices=SHIMS, default=[])
     train.add_argument("--stop", action="store_true", help="just before the training loop")
     weights = verbs.add_parser("weights")
@@ -73,6 +75,8 @@ def _train(arguments: argparse.Namespace) -> None:
     if "data-sums" in arguments.shim:
         _read_cifar10_without_sums()
     _witness_training(arguments)
+    if arguments.times is not None:
+        _time_updates(arguments.times)
     script = str(arguments.torchssl / "fixmatch.py")
     sys.argv = [script, "--c", str(arguments.config)]
     runpy.run_path(script, run_name="__main__")
@@ -246,6 +250,35 @@ def _report_progress(model: Any, args: Any, progress: Path) -> None:
         with suppress(OSError):  # a full disk, perhaps not for long
             _write_json(progress, state)
         time.sleep(1.0)
+
+
+def _time_updates(path: Path) -> None:
+    """Note the clock after each update, and the peak of memory; written when training ends."""
+    import torch
+    from models.fixmatch.fixmatch import FixMatch
+
+    train = FixMatch.train
+
+    def timed_train(self: Any, args: Any, logger: Any = None) -> Any:
+        times: list[float] = []
+        self.optimizer.register_step_post_hook(lambda *_: times.append(time.perf_counter()))
+        result = train(self, args, logger=logger)
+        cuda: Any = torch.cuda
+        on_gpu = cuda.is_initialized()
+        _write_json(
+            path,
+            {
+                "schema": 1,
+                "times": times,
+                "peak_host_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+                "peak_device_bytes": cuda.max_memory_allocated() if on_gpu else None,
+                "threads": torch.get_num_threads(),
+                "torch_version": str(torch.__version__),
+            },
+        )
+        return result
+
+    FixMatch.train = timed_train
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

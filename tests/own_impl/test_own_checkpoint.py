@@ -98,6 +98,18 @@ def test_a_checkpoint_of_other_settings_is_refused(
         checkpoint.load(saved[1], _model(tiny(**other)))
 
 
+def test_a_checkpoint_from_before_a_setting_was_there_had_its_default(
+    saved: tuple[FixMatch, Path], tiny: Tiny
+) -> None:
+    _, path = saved
+    state = torch.load(path, weights_only=True)
+    del state["settings"]["compile"]
+    torch.save(state, path)
+    assert checkpoint.load(path, _model(tiny())) == 12.5
+    with pytest.raises(CheckpointError, match="made with compile = False, asked for is True"):
+        checkpoint.load(path, _model(tiny(compile=True)))
+
+
 def test_an_incomplete_checkpoint_is_refused(
     saved: tuple[FixMatch, Path], tiny: Tiny, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import torch
 from own_impl.config import Config
 from own_impl.fixmatch import (
     Batch,
+    CompileError,
     FixMatch,
     NonFiniteLoss,
     deinterleave,
@@ -196,6 +197,82 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights(
         assert torch.equal(before, after)
     for name, value in average.items():
         assert torch.equal(model.ema.average[name], value)
+
+
+def test_a_loss_that_is_looked_at_later_is_told_with_its_own_iteration(
+    tiny: Tiny, batch: Batch
+) -> None:
+    """As on a GPU, where looking at each step would wait for it."""
+    model = _model(tiny(threshold=0.0))
+    model.checks_each_step = False
+    model.step(batch)
+    model.check_finite()
+    rates = []
+    for inputs in (
+        batch,
+        replace(batch, labelled=torch.full_like(batch.labelled, math.nan)),
+        batch,
+    ):
+        rates.append(model.learning_rate)
+        model.step(inputs)
+    assert model.iteration == 4
+    with pytest.raises(NonFiniteLoss) as caught:
+        model.check_finite()
+    assert "the loss is nan at iteration 2: labelled nan, unlabelled " in str(caught.value)
+    assert f"learning rate {rates[1]:.6g}" in str(caught.value)
+
+
+def test_losses_nobody_looks_at_do_not_pile_up(
+    tiny: Tiny, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("own_impl.fixmatch.MOST_UNCHECKED", 2)
+    model = _model(tiny())
+    model.checks_each_step = False
+    model.step(replace(batch, strong=torch.full_like(batch.strong, math.inf)))
+    with pytest.raises(NonFiniteLoss, match="at iteration 0"):
+        model.step(batch)
+
+
+@pytest.mark.timeout(600)
+def test_the_compiled_network_takes_the_same_steps(tiny: Tiny, batch: Batch) -> None:
+    plain, compiled = _model(tiny(threshold=0.0)), _model(tiny(threshold=0.0, compile=True))
+    for _ in range(3):
+        ours, expected = compiled.step(batch), plain.step(batch)
+        torch.testing.assert_close(ours.total, expected.total, rtol=1e-4, atol=1e-5)
+    # An activation that rounds to the other side of LeakyReLU's kink has ten times the gradient, so
+    # single elements differ by more than rounding does (so do two eager memory formats).
+    for name, value in plain.network.state_dict().items():
+        ours_value = compiled.network.state_dict()[name]
+        torch.testing.assert_close(ours_value, value, rtol=1e-2, atol=5e-4)
+    for name, value in plain.ema.average.items():
+        torch.testing.assert_close(compiled.ema.average[name], value, rtol=1e-2, atol=5e-4)
+
+
+def test_what_the_compiler_says_is_one_line_with_the_remedy(
+    tiny: Tiny, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._dynamo.exc import TorchDynamoException
+
+    def no_compiler(_: torch.Tensor) -> torch.Tensor:
+        raise TorchDynamoException("No working C++ compiler found\nin a list of some")
+
+    monkeypatch.setattr(torch, "compile", lambda network: no_compiler)
+    with pytest.raises(CompileError) as caught:
+        _model(tiny(compile=True)).step(batch)
+    assert "(No working C++ compiler found); put a C++ compiler" in str(caught.value)
+    assert "use --no-compile" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_of_the_network_itself_are_not_the_compilers(
+    tiny: Tiny, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong_shape(_: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("expected 3 channels")
+
+    monkeypatch.setattr(torch, "compile", lambda network: wrong_shape)
+    with pytest.raises(RuntimeError, match="expected 3 channels"):
+        _model(tiny(compile=True)).step(batch)
 
 
 def test_bf16_losses_are_close_to_fp32s(tiny: Tiny, batch: Batch) -> None:

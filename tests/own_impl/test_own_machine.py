@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from own_impl import machine
+from own_impl.config import Config
+from own_impl.data import DataError
+
+REPOSITORY = Path(__file__).parents[2]
+Tiny = Callable[..., Config]
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def test_deterministic_is_what_the_settings_say(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    assert machine.prepare(tiny(deterministic=True)) == torch.device("cpu")
+    assert torch.are_deterministic_algorithms_enabled()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    machine.prepare(tiny())
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize(
+    ("precision", "expected"), [("fp32", "ieee"), ("tf32", "tf32"), ("bf16", "ieee")]
+)
+def test_fp32_on_cuda_is_fp32_unless_tf32_is_asked_for(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, precision: str, expected: str
+) -> None:
+    backends = torch.backends
+    matmul, conv = backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    try:
+        assert machine.prepare(tiny(device="auto", precision=precision)).type == "cuda"
+        assert backends.cuda.matmul.fp32_precision == expected
+        assert backends.cudnn.conv.fp32_precision == expected
+        assert backends.cudnn.benchmark
+    finally:
+        backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision = matmul, conv
+        backends.cudnn.benchmark = False
+
+
+def test_tf32_on_a_cpu_is_refused(tiny: Tiny) -> None:
+    with pytest.raises(
+        DataError, match=r"--precision tf32: only CUDA has it; use --precision fp32"
+    ):
+        machine.prepare(tiny(precision="tf32"))
+
+
+def test_memory_is_kept_from_step_to_step(tmp_path: Path) -> None:
+    """Freed blocks that are asked for again cost no page faults."""
+    code = """
+import resource, torch
+from own_impl import machine
+from own_impl.config import Config
+machine.prepare(Config(device="cpu"))
+for _ in range(3):
+    torch.ones(10_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    torch.ones(10_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 2_000  # 10 x 40 MB anew would be 100,000 pages of 4 KiB

@@ -34,8 +34,8 @@ def markdown(result: dict[str, Any], profile: Profile) -> str:
             [_row(c, reference, images, profile) for c in result["contenders"]],
         ),
         "",
-        "A ratio is how many times as fast as TorchSSL. Whole runs are projected from iterations and "
-        "evaluations; the start of the process is left out.",
+        "A ratio is how many times as fast as TorchSSL. Whole runs are projected from iterations "
+        "and evaluations; the start of the process is left out.",
     ]
     for contender in result["contenders"]:
         if contender["name"] == "own":

@@ -99,7 +99,7 @@ def bench_(
     variants: Annotated[
         str,
         typer.Option(
-            help='ours to time, as "fp32 bf16 fp32+compile"; fp32 when empty, on CUDA tf32, bf16 too'
+            help='ours to time, as "fp32 bf16 fp32+compile"; empty: fp32, on CUDA tf32 and bf16 too'
         ),
     ] = "",
     blocks: Annotated[int, typer.Option(min=1, help="blocks of each; the median counts")] = 3,

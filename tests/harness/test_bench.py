@@ -97,7 +97,7 @@ def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> be
     question = {
         "profile": "quick",
         "device": "cpu",
-        "variants": ("fp32",),
+        "variants": (),
         "blocks": 3,
         "iterations": 1,
         "discard": 1,
@@ -143,6 +143,7 @@ def test_the_median_of_the_blocks_counts_and_torchssl_may_be_missing(
     result = json.loads((tmp_path / "results/quick/bench.json").read_text())
     assert result["schema"] == 1
     (own,) = result["contenders"]
+    assert own["variant"] == "fp32"
     assert [block["seconds_per_iteration"] for block in own["blocks"]] == [1, 2, 3]
     assert own["median"]["seconds_per_iteration"] == 2
     assert own["median"]["parts"]["forward"] == 0.2

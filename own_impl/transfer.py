@@ -29,7 +29,7 @@ def packed(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def unpacked(whole: torch.Tensor, like: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Undo `packed`: tensors of the shapes and types of `like`, that share the memory of `whole`."""
+    """Undo `packed`: tensors with shapes and types of `like`, that share the memory of `whole`."""
     parts = torch.split(whole, [tensor.nbytes // 8 for tensor in like])
     return [
         part.view(tensor.dtype).view(tensor.shape) for part, tensor in zip(parts, like, strict=True)

@@ -40,6 +40,9 @@ compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS I
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
 	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)'
 
+status: $(STAMP)  ## how far each run is, live or not: [PROFILE RESULTS]
+	@$(HARNESS) status --profile '$(PROFILE)' --results '$(RESULTS)'
+
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
 
@@ -94,4 +97,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare table parity report bench verify diff accuracy-check test check clean torchssl
+.PHONY: help setup compare status table parity report bench verify diff accuracy-check test check clean torchssl

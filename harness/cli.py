@@ -15,6 +15,7 @@ import typer
 from harness import accuracy_check, bench, logs, markdown, outputs, pipeline, proof
 from harness import diff as diff_module
 from harness import profile as profile_module
+from harness import status as status_module
 from harness import verify as verify_module
 from harness.attempt import Limits
 from harness.errors import BadInput, CheckFailed, HarnessError
@@ -149,6 +150,17 @@ def read(
     writer = csv.DictWriter(sys.stdout, list(Point.__annotations__), lineterminator="\n")
     writer.writeheader()
     writer.writerows(vars(point) for point in logs.READERS[format](file))
+
+
+@app.command()
+def status(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
+    """How far each run is, live or not: state, rate, time left, accuracy, on track or not.
+
+    Takes no lock and writes nothing: to be called while a comparison runs.
+    """
+    name, _ = profile_module.resolve_auto(profile)
+    found = status_module.rows(results / name)
+    Terminal().table(str(results / name), status_module.COLUMNS, [row.cells for row in found])
 
 
 @app.command()

@@ -16,6 +16,7 @@ from harness import accuracy_check, bench, logs, markdown, outputs, pipeline, pr
 from harness import diff as diff_module
 from harness import profile as profile_module
 from harness import status as status_module
+from harness import tensorboard as tensorboard_module
 from harness import verify as verify_module
 from harness.attempt import Limits
 from harness.errors import BadInput, CheckFailed, HarnessError
@@ -153,17 +154,6 @@ def read(
 
 
 @app.command()
-def status(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
-    """How far each run is, live or not: state, rate, time left, accuracy, on track or not.
-
-    Takes no lock and writes nothing: to be called while a comparison runs.
-    """
-    name, _ = profile_module.resolve_auto(profile)
-    found = status_module.rows(results / name)
-    Terminal().table(str(results / name), status_module.COLUMNS, [row.cells for row in found])
-
-
-@app.command()
 def report(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
     """Write report.html (and all else that the runs give) again, and say where it is."""
     pipeline.rebuild(results, profile, Terminal())
@@ -231,6 +221,28 @@ def check_accuracy(
         data_dir=Path(data_dir) if data_dir else None,
     )
     accuracy_check.run(check, Terminal())
+
+
+@app.command()
+def status(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
+    """How each run stands: state, iteration, rate, time left, accuracy, whether it is on track.
+
+    For any results folder, while a comparison runs in it or later. `auto`: all profiles in it.
+    """
+    names = profile_module.names() if profile == "auto" else [profile_module.load(profile).name]
+    status_module.show(results, names, Terminal())
+
+
+@app.command()
+def tensorboard(
+    profile: ProfileOption = "auto",
+    results: ResultsOption = Path("results"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="where to serve")] = 6006,
+    serve: Annotated[bool, typer.Option(help="or only write the event files")] = True,
+) -> None:
+    """Show both implementations' curves in TensorBoard, under the same names."""
+    folder, _ = _existing(results, profile)
+    tensorboard_module.show(folder, Terminal(), serve, port)
 
 
 @app.command(name="bench")

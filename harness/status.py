@@ -1,113 +1,148 @@
-"""`make status`: how far each run of a results folder is, live or not. Takes no lock."""
+"""How the runs of a results folder stand: read from its files alone, while they run or later."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
-from harness import runs
-from harness.errors import BadInput
+from harness import diagnosis, records, runs
+from harness.errors import BadInput, HarnessError
+from harness.execution import hold
 from harness.implementations import base
 from harness.implementations.base import Progress
-from harness.records import Point, Status
-from harness.runs import Run
-from harness.terminal import duration
+from harness.records import Manifest, Point, Status
+from harness.terminal import Terminal, duration
 
-COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "against finished runs")
+COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "on track")
+OFF_TRACK = 3.0  # standard deviations of finished runs
+LOST_SECONDS = 300.0  # without a heartbeat, for a run of another machine
 
 
 @dataclass(frozen=True)
-class Row:
-    """What is shown of one run; empty where it is not known."""
+class State:
+    """One run: `state` in words, how far it is, its evaluations so far."""
 
     name: str
+    manifest: Manifest
     state: str
-    iteration: str = ""
-    rate: str = ""
-    left: str = ""
-    top1: str = ""
-    track: str = ""
+    progress: Progress | None
+    points: Sequence[Point]
 
     @property
-    def cells(self) -> tuple[str, ...]:
-        """In the order of COLUMNS."""
-        return (
-            self.name, self.state, self.iteration, self.rate, self.left, self.top1, self.track
-        )  # fmt: skip
+    def is_running(self) -> bool:
+        return self.state.startswith("running")
 
 
-def rows(folder: Path) -> list[Row]:
-    """A row a run, ordered as the table. Raises BadInput where there are no runs."""
-    if not (folder / "runs").is_dir():
-        raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
-    found = runs.load_all(folder)
-    return [_row(folder, run, found) for run in found]
+def read(folder: Path) -> list[State]:
+    """Every run under `folder`, ordered as in the table. Raises BadInput for another schema."""
+    found = []
+    for path in sorted((folder / "runs").glob("*-seed*-*")):
+        manifest = records.read_manifest(path)
+        if manifest is not None:
+            found.append(_state(path, manifest))
+    return sorted(found, key=lambda s: (s.manifest.labels, s.manifest.seed, s.name))
 
 
-def _row(folder: Path, run: Run, others: Sequence[Run]) -> Row:
-    manifest = run.manifest
-    name = runs.folder_name(manifest.labels, manifest.seed, manifest.implementation)
-    total = int(manifest.settings["iterations"])
-    last = run.points[-1] if run.points else None
-    top1 = f"{last.top1:.2f} at {last.iteration}" if last else ""
-    row = Row(name, _state(run), top1=top1, track=track(run, others))
-    if run.status is not Status.RUNNING or manifest.is_abandoned:
-        reached = f"{last.iteration}/{total}" if last else ""
-        return Row(**{**vars(row), "iteration": reached})
-    attempt = runs.attempt_folder(folder / "runs" / name, manifest.attempt)
-    progress = base.create(manifest.implementation).progress(attempt)
-    return Row(**{**vars(row), **_pace(progress)}) if progress is not None else row
+def _state(path: Path, manifest: Manifest) -> State:
+    attempt = runs.attempt_folder(path, manifest.attempt)
+    points: Sequence[Point] = ()
+    progress = None
+    try:
+        implementation = base.create(manifest.implementation)
+        progress = implementation.progress(attempt)
+        points = implementation.points(attempt, manifest.settings["test_class_counts"])
+    except (HarnessError, KeyError):
+        pass  # no log yet, or a line that is being written
+    return State(path.name, manifest, _in_words(manifest), progress, points)
 
 
-def _pace(progress: Progress) -> dict[str, str]:
-    share = 100 * progress.iteration / progress.iterations
-    pace = {"iteration": f"{progress.iteration}/{progress.iterations} ({share:.0f}%)"}
-    if progress.rate > 0:
-        left = (progress.iterations - progress.iteration) / progress.rate
-        pace |= {"rate": f"{progress.rate:.1f}", "left": duration(left)}
-    return pace
-
-
-def _state(run: Run) -> str:
-    if run.manifest.is_abandoned:
+def _in_words(manifest: Manifest) -> str:
+    worker = manifest.worker
+    if manifest.is_abandoned:
         return "stopped: its process is gone; 'make compare' goes on with it"
-    where = f" ({run.manifest.worker})" if run.manifest.worker is not None else ""
-    return run.status.value + where + (f": {run.reason}" if run.reason else "")
+    if manifest.status is not Status.RUNNING or worker is None:
+        return manifest.status.value + (f": {manifest.reason}" if manifest.reason else "")
+    silent = _seconds_since(manifest.heartbeat)
+    if not worker.is_here and silent > LOST_SECONDS:
+        return f"running on {worker.host}, but not heard of for {duration(silent)}"
+    return f"running ({worker})"
 
 
-def track(run: Run, others: Sequence[Run]) -> str:
-    """The last accuracy against that of finished runs of its kind after as many updates.
+def _seconds_since(moment: str) -> float:
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    except ValueError:
+        return 0.0
 
-    Of the same implementation and label count: their range for fewer than three, else their mean
-    and two sample standard deviations.
+
+def on_track(state: State, finished: Sequence[State]) -> str:
+    """The last accuracy against those that finished runs of the same kind had there.
+
+    Of the same kind are done runs of the same implementation and label count, of other seeds.
     """
-    if run.status is Status.DONE or not run.points:
+    if not state.points:
         return ""
-    last = run.points[-1]
-    known = [
+    last = state.points[-1]
+    theirs = [
         point.top1
-        for other in others
-        if other is not run and other.status is Status.DONE and _same_kind(run, other)
+        for other in finished
+        if other.name != state.name
         for point in other.points
         if point.iteration == last.iteration
+        and other.manifest.status is Status.DONE
+        and other.manifest.implementation == state.manifest.implementation
+        and other.manifest.labels == state.manifest.labels
     ]
-    return _against(last, known)
+    if not theirs:
+        return "no finished run of its kind"
+    mean = statistics.fmean(theirs)
+    if len(theirs) == 1:
+        return f"{last.top1 - mean:+.2f} against the one finished run"
+    spread = statistics.stdev(theirs)
+    beside = f"{len(theirs)} finished runs had {mean:.2f} ± {spread:.2f} there"
+    if last.top1 >= mean - OFF_TRACK * spread:
+        return f"yes: {beside}"
+    return f"no: {beside}"
 
 
-def _same_kind(run: Run, other: Run) -> bool:
-    mine, theirs = run.manifest, other.manifest
-    return (mine.implementation, mine.labels) == (theirs.implementation, theirs.labels)
+def show(results: Path, profiles: Sequence[str], terminal: Terminal) -> None:
+    """A table for each of `profiles` that has runs. Raises BadInput where none has."""
+    there = [results / name for name in profiles if (results / name / "runs").is_dir()]
+    if not there:
+        raise BadInput(f"RESULTS {results}: no runs in it; 'make compare' makes some")
+    for folder in there:
+        states = read(folder)
+        holder = hold.holder(folder)
+        by = f", compared by {holder}" if holder is not None and holder.lives else ""
+        terminal.table(f"{folder}{by}", COLUMNS, [_row(state, states) for state in states])
+        terminal.say(_summary(states))
 
 
-def _against(last: Point, known: Sequence[float]) -> str:
-    if not known:
-        return "nothing to compare with"
-    low, high = min(known), max(known)
-    if len(known) >= 3:
-        mean, spread = float(np.mean(known)), 2 * float(np.std(known, ddof=1))
-        low, high = mean - spread, mean + spread
-    place = "below" if last.top1 < low else "above" if last.top1 > high else "on track"
-    return f"{place}: {low:.1f} to {high:.1f} in {len(known)} finished"
+def _row(state: State, states: Sequence[State]) -> list[str]:
+    progress, last = state.progress, state.points[-1] if state.points else None
+    iterations = state.manifest.settings.get("iterations", 0)
+    reached = max(progress.iteration if progress else 0, last.iteration if last else 0)
+    running = state.is_running and progress is not None and progress.rate > 0
+    rate = progress.rate if running and progress else 0.0
+    return [
+        state.name,
+        state.state,
+        f"{reached}/{iterations}",
+        f"{rate:.1f}" if running else "",
+        duration((iterations - reached) / rate) if running else "",
+        f"{last.top1:.2f} at {last.iteration}" if last else "",
+        on_track(state, states) if state.manifest.status is not Status.DONE else "",
+    ]
+
+
+def _summary(states: Sequence[State]) -> str:
+    counts: dict[str, int] = {}
+    for state in states:
+        word = "stopped" if state.manifest.is_abandoned else state.manifest.status.value
+        counts[word] = counts.get(word, 0) + 1
+    text = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no run begun"
+    stopped = counts.keys() & {"stopped", "failed"} and not any(s.is_running for s in states)
+    return text + (f"; {diagnosis.INTERRUPTED.remedy}" if stopped else "")

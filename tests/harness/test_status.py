@@ -1,77 +1,117 @@
-"""`make status`: each state is told apart, and a run is held against finished ones of its kind."""
+"""`make status`: each run as its files tell it, live or not, and against finished runs."""
 
 from __future__ import annotations
 
-import json
+import io
+import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from harness import records, runs, status
+from harness import status
 from harness.errors import BadInput
-from harness.process import Process, this_process
-from harness.records import Status
-from tests import made
+from harness.records import Manifest, Point, Start, Status, write_manifest
+from harness.status import State, on_track
+from harness.terminal import Terminal
+from tests.faults.comparison import NAME, Comparison, wait_for
 
 
-def change(folder: Path, name: str, **update: object) -> None:
-    path = folder / "runs" / name
-    manifest = records.read_manifest(path)
-    assert manifest is not None
-    records.write_manifest(path, manifest.model_copy(update=update))
+def shown(results: Path) -> str:
+    out = io.StringIO()
+    status.show(results, ["quick"], Terminal(Console(file=out, soft_wrap=True)))
+    return out.getvalue()
 
 
-def row(folder: Path, name: str) -> status.Row:
-    return next(row for row in status.rows(folder) if row.name == name)
+def state(top1: list[float], seed: int = 0, done: bool = True, labels: int = 40) -> State:
+    manifest = Manifest(
+        implementation="own",
+        labels=labels,
+        seed=seed,
+        settings={"iterations": 100},
+        status=Status.DONE if done else Status.RUNNING,
+    )
+    points = [Point(iteration=10 * n + 1, top1=value) for n, value in enumerate(top1)]
+    return State(f"{labels}-seed{seed}-own", manifest, "", None, points)
 
 
-def test_a_done_run(tmp_path: Path) -> None:
-    made.run(tmp_path, "own", 40, 0)
-    [found] = status.rows(tmp_path)
-    assert (found.state, found.track) == ("done", "")
-    reached, total = found.iteration.split("/")
-    assert reached == total
-    assert found.top1.endswith(f"at {total}")
+@pytest.mark.usefixtures("fake")
+def test_while_it_runs_when_it_was_killed_and_when_it_is_done(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "steady-hang")
+    comparison = Comparison(tmp_path / "results", data_dir)
+    with comparison.running(seeds=[0, 1]) as process:
+        wait_for((comparison.run_folder / "attempt-1/checkpoint.pt").exists)
+        live = shown(comparison.results)
+        process.kill()
+        process.join()
+    assert re.search(r"compared by process \d+ on \S+", live)
+    assert re.search(rf"{NAME} +running \(process \d+ on \S+\) +\d+/60 +10.0 +\d+s", live)
+    assert "no finished run of its kind" in live and live.endswith("1 running\n")
+
+    dead = shown(comparison.results)
+    assert "compared by" not in dead
+    assert "stopped: its process is gone; 'make compare' goes on with it" in dead
+    assert dead.endswith("1 stopped; 'make compare' goes on with it\n")
+
+    monkeypatch.setenv("FAKE_MODE", "steady")
+    comparison.run()
+    done = shown(comparison.results)
+    assert re.search(rf"{NAME} +done +60/60 +50.00 at 60", done)
+    assert done.endswith("\n1 done\n")
 
 
-def test_a_live_run_has_a_rate_and_time_left(tmp_path: Path) -> None:
-    for seed in range(4):
-        made.run(tmp_path, "own", 40, seed)
-    name = "40-seed3-own"
-    change(tmp_path, name, status=Status.RUNNING, worker=this_process())
-    state = {"iteration": 250, "iterations": 1000, "seconds": 50.0, "mask": 0.5}
-    attempt = runs.attempt_folder(tmp_path / "runs" / name, 1)
-    (attempt / "progress.json").write_text(json.dumps(state))
-    found = row(tmp_path, name)
-    assert found.state == f"running ({this_process()})"
-    assert (found.iteration, found.rate, found.left) == ("250/1000 (25%)", "5.0", "2m 30s")
-    assert found.track.endswith("in 3 finished")
+@pytest.mark.usefixtures("fake")
+def test_a_failed_run_says_why(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "says")
+    monkeypatch.setenv("FAKE_SAYS", "No space left on device")
+    comparison = Comparison(tmp_path / "results", data_dir)
+    comparison.run()
+    assert "failed: exit code 1: No space left on device; free some space" in shown(
+        comparison.results
+    )
 
 
-def test_a_run_whose_process_is_gone_is_not_running(tmp_path: Path) -> None:
-    made.run(tmp_path, "own", 40, 0)
-    gone = Process(pid=2**22 + 1, host=this_process().host)
-    change(tmp_path, "40-seed0-own", status=Status.RUNNING, worker=gone)
-    assert row(tmp_path, "40-seed0-own").state.startswith("stopped: its process is gone")
+def test_a_folder_without_runs_says_what_makes_some(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no runs in it; 'make compare' makes some"):
+        shown(tmp_path)
 
 
-def test_a_failed_run_says_why(tmp_path: Path) -> None:
-    made.run(tmp_path, "torchssl", 40, 0)
-    change(tmp_path, "40-seed0-torchssl", status=Status.FAILED, reason="exit code 1: out of luck")
-    found = row(tmp_path, "40-seed0-torchssl")
-    assert found.state == "failed: exit code 1: out of luck"
-    assert found.track == "nothing to compare with"
+@pytest.mark.parametrize(
+    ("last", "verdict"),
+    [(52.0, "yes: 3 finished runs had 50.00 ± 2.00 there"), (44.1, "yes: "), (43.9, "no: ")],
+)
+def test_on_track_against_finished_runs_at_the_same_iteration(last: float, verdict: str) -> None:
+    finished = [state([10, top1, 99], seed) for seed, top1 in enumerate((48.0, 50.0, 52.0), 1)]
+    others = [state([10, 90], 4, labels=250), state([10, 90], 5, done=False)]
+    now = state([10, last], done=False)
+    assert on_track(now, [now, *finished, *others]).startswith(verdict)
 
 
-@pytest.mark.parametrize(("shift", "place"), [(0.0, "on track"), (-60.0, "below"), (15.0, "above")])
-def test_on_track_or_not(tmp_path: Path, shift: float, place: str) -> None:
-    for seed in range(4):
-        made.run(tmp_path, "own", 40, seed)
-    made.run(tmp_path, "own", 40, 4, shift=shift)
-    change(tmp_path, "40-seed4-own", status=Status.FAILED)
-    assert row(tmp_path, "40-seed4-own").track.startswith(place)
+def test_on_track_with_little_to_go_by() -> None:
+    now = state([10, 47.5], done=False)
+    assert on_track(now, [now]) == "no finished run of its kind"
+    assert on_track(now, [now, state([10, 50.0], 1)]) == "-2.50 against the one finished run"
+    assert on_track(state([], done=False), []) == ""
 
 
-def test_no_runs(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no runs in it; 'make compare' makes some"):
-        status.rows(tmp_path)
+def test_a_run_of_another_machine_is_judged_by_its_heartbeat(tmp_path: Path) -> None:
+    worker = {"pid": 1, "host": "elsewhere", "born": "x"}
+    manifest = Manifest(
+        implementation="own",
+        labels=40,
+        seed=0,
+        settings={"iterations": 100},
+        status=Status.RUNNING,
+        starts=(Start(attempt=1, started=""),),
+        worker=worker,  # type: ignore[arg-type]
+        heartbeat="2020-01-01T00:00:00+00:00",
+    )
+    folder = tmp_path / "quick/runs/40-seed0-own"
+    write_manifest(folder, manifest)
+    assert re.search(r"running on elsewhere, but not heard of for \d+d", shown(tmp_path))
+    write_manifest(folder, manifest.model_copy(update={"heartbeat": ""}))
+    assert "running (process 1 on elsewhere)" in shown(tmp_path)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import diagnosis, records, runs
+from harness.comparability import Resolved
 from harness.errors import BadInput, HarnessError
 from harness.execution import hold
 from harness.implementations import base
 from harness.implementations.base import Progress
 from harness.records import Manifest, Point, Status
+from harness.runs import Run
 from harness.terminal import Terminal, duration
 
 COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "on track")
@@ -37,26 +39,71 @@ class State:
 
 
 def read(folder: Path) -> list[State]:
-    """Every run under `folder`, ordered as in the table. Raises BadInput for another schema."""
+    """Every run under `folder`, and those that its peers lack, ordered as in the table.
+
+    Their manifests have the status that the table shows: incomparable and missing are told.
+    Raises BadInput for another schema.
+    """
     found = []
     for path in sorted((folder / "runs").glob("*-seed*-*")):
         manifest = records.read_manifest(path)
         if manifest is not None:
-            found.append(_state(path, manifest))
-    return sorted(found, key=lambda s: (s.manifest.labels, s.manifest.seed, s.name))
+            found.append(_recorded(path, manifest))
+    judged = runs.mark_incomparable([run for run, _, _ in found])
+    states = [
+        _state(run, unread, progress)
+        for run, (_, unread, progress) in zip(judged, found, strict=True)
+    ]
+    states += [State(_name(lost), lost, _in_words(lost), None, ()) for lost in _missing(states)]
+    return sorted(states, key=lambda s: (s.manifest.labels, s.manifest.seed, s.name))
 
 
-def _state(path: Path, manifest: Manifest) -> State:
+def _recorded(path: Path, manifest: Manifest) -> tuple[Run, str, Progress | None]:
+    """The run, why its log cannot be read ('' if it can), and how far it is."""
     attempt = runs.attempt_folder(path, manifest.attempt)
     points: Sequence[Point] = ()
-    progress = None
+    settings: Mapping[str, Resolved] = {}
+    progress, unread = None, ""
     try:
         implementation = base.create(manifest.implementation)
         progress = implementation.progress(attempt)
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
-    except (HarnessError, KeyError):
-        pass  # no log yet, or a line that is being written
-    return State(path.name, manifest, _in_words(manifest), progress, points)
+        settings = implementation.settings(attempt)
+    except (HarnessError, KeyError) as error:
+        unread = str(error)  # no log yet, or a line that is being written; unless it is done
+    run = Run(manifest, tuple(points), manifest.status, manifest.reason, settings)
+    return run, unread, progress
+
+
+def _state(run: Run, unread: str, progress: Progress | None) -> State:
+    judged = run.manifest.model_copy(update={"status": run.status, "reason": run.reason})
+    words = _in_words(judged)
+    if unread and run.manifest.status is Status.DONE:
+        words += f", but its log cannot be read: {unread}"
+    return State(_name(judged), judged, words, progress, run.points)
+
+
+def _missing(states: Sequence[State]) -> list[Manifest]:
+    """Of each labels and seed, the implementations that other runs of the folder have."""
+    there = {state.name for state in states}
+    names = sorted({state.manifest.implementation for state in states})
+    peers = {(s.manifest.labels, s.manifest.seed): s.manifest.settings for s in states}
+    lost = [
+        Manifest(
+            implementation=name,
+            labels=labels,
+            seed=seed,
+            settings=settings,
+            status=Status.MISSING,
+        )
+        for (labels, seed), settings in peers.items()
+        for name in names
+    ]
+    return [manifest for manifest in lost if _name(manifest) not in there]
+
+
+def _name(manifest: Manifest) -> str:
+    return runs.folder_name(manifest.labels, manifest.seed, manifest.implementation)
 
 
 def _in_words(manifest: Manifest) -> str:
@@ -83,7 +130,7 @@ def on_track(state: State, finished: Sequence[State]) -> str:
 
     Of the same kind are done runs of the same implementation and label count, of other seeds.
     """
-    if not state.points:
+    if not state.points or state.manifest.status is Status.INCOMPARABLE:
         return ""
     last = state.points[-1]
     theirs = [

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from harness import status
 from harness.errors import BadInput
-from harness.records import Manifest, Point, Start, Status, write_manifest
+from harness.execution import hold
+from harness.records import Manifest, Point, Start, Status, read_manifest, write_manifest
 from harness.status import State, on_track
 from harness.terminal import Terminal
+from tests import made
 from tests.faults.comparison import NAME, Comparison, wait_for
 
 
@@ -115,3 +117,40 @@ def test_a_run_of_another_machine_is_judged_by_its_heartbeat(tmp_path: Path) -> 
     assert re.search(r"running on elsewhere, but not heard of for \d+d", shown(tmp_path))
     write_manifest(folder, manifest.model_copy(update={"heartbeat": ""}))
     assert "running (process 1 on elsewhere)" in shown(tmp_path)
+
+
+def test_what_the_table_would_not_count_is_not_shown_as_done(tmp_path: Path) -> None:
+    folder = made.results(tmp_path / "quick", seeds=(0, 1, 2), judged=False)
+    strayed = folder / "runs/40-seed2-own"
+    manifest = read_manifest(strayed)
+    assert manifest is not None and manifest.facts is not None
+    facts = manifest.facts.model_copy(update={"split_sha256": "0" * 64})
+    write_manifest(strayed, manifest.model_copy(update={"facts": facts}))
+    (folder / "runs/40-seed1-torchssl/attempt-1/torchssl/log.txt").unlink()
+    made.run(folder, "own", 40, 3, judged=False, status=Status.RUNNING)
+    made.run(folder, "own", 250, 0, judged=False, status=Status.UNAVAILABLE, reason="not here")
+
+    states = {state.name: state for state in status.read(folder)}
+    told = {name: found.state for name, found in states.items()}
+    assert list(told) == sorted(told, key=lambda name: (int(name.split("-")[0]), name))
+    assert told["40-seed0-own"] == "done"
+    rung = "incomparable: rung 2, same labelled images: it used 000000000000, asked for was 0040"
+    assert told["40-seed2-own"].startswith(rung)
+    assert told["40-seed1-torchssl"].startswith("done, but its log cannot be read: ")
+    assert told["40-seed3-torchssl"] == told["250-seed0-torchssl"] == "missing"
+    assert told["250-seed0-own"] == "unavailable: not here"
+    assert "2 finished runs had" in on_track(states["40-seed3-own"], list(states.values()))
+    assert on_track(states["40-seed2-own"], list(states.values())) == ""
+    last = "5 done, 1 incomparable, 1 stopped, 2 missing, 1 unavailable; 'make compare' goes on"
+    assert last in shown(tmp_path).splitlines()[-1]
+
+
+def test_it_reads_a_folder_that_is_held_and_changes_nothing_in_it(tmp_path: Path) -> None:
+    folder = made.results(tmp_path / "quick", judged=False)
+    with hold.only_one(folder):
+        before = {path: path.lstat() for path in tmp_path.rglob("*")}
+        assert "compared by process" in shown(tmp_path)
+        after = {path: path.lstat() for path in tmp_path.rglob("*")}
+    assert {p: (s.st_mtime_ns, s.st_size) for p, s in before.items()} == {
+        p: (s.st_mtime_ns, s.st_size) for p, s in after.items()
+    }

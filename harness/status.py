@@ -19,7 +19,7 @@ from harness.runs import Run
 from harness.terminal import Terminal, duration
 
 COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "on track")
-OFF_TRACK = 3.0  # standard deviations of finished runs
+OFF_TRACK = 2.0  # standard deviations of finished runs
 LOST_SECONDS = 300.0  # without a heartbeat, for a run of another machine
 
 
@@ -129,6 +129,7 @@ def on_track(state: State, finished: Sequence[State]) -> str:
     """The last accuracy against those that finished runs of the same kind had there.
 
     Of the same kind are done runs of the same implementation and label count, of other seeds.
+    On track is within their range or two standard deviations of their mean; one is no measure.
     """
     if not state.points or state.manifest.status is Status.INCOMPARABLE:
         return ""
@@ -144,15 +145,17 @@ def on_track(state: State, finished: Sequence[State]) -> str:
         and other.manifest.labels == state.manifest.labels
     ]
     if not theirs:
-        return "no finished run of its kind"
+        return "nothing to compare with"
     mean = statistics.fmean(theirs)
     if len(theirs) == 1:
         return f"{last.top1 - mean:+.2f} against the one finished run"
     spread = statistics.stdev(theirs)
     beside = f"{len(theirs)} finished runs had {mean:.2f} ± {spread:.2f} there"
-    if last.top1 >= mean - OFF_TRACK * spread:
-        return f"yes: {beside}"
-    return f"no: {beside}"
+    if last.top1 < min(*theirs, mean - OFF_TRACK * spread):
+        return f"below: {beside}"
+    if last.top1 > max(*theirs, mean + OFF_TRACK * spread):
+        return f"above: {beside}"
+    return f"yes: {beside}"
 
 
 def show(results: Path, profiles: Sequence[str], terminal: Terminal) -> None:

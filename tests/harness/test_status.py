@@ -50,7 +50,7 @@ def test_while_it_runs_when_it_was_killed_and_when_it_is_done(
         process.join()
     assert re.search(r"compared by process \d+ on \S+", live)
     assert re.search(rf"{NAME} +running \(process \d+ on \S+\) +\d+/60 +10.0 +\d+s", live)
-    assert "no finished run of its kind" in live and live.endswith("1 running\n")
+    assert "nothing to compare with" in live and live.endswith("1 running\n")
 
     dead = shown(comparison.results)
     assert "compared by" not in dead
@@ -84,8 +84,11 @@ def test_a_folder_without_runs_says_what_makes_some(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("last", "verdict"),
-    [(52.0, "yes: 3 finished runs had 50.00 ± 2.00 there"), (44.1, "yes: "), (43.9, "no: ")],
-)
+    [
+        (52.0, "yes: 3 finished runs had 50.00 ± 2.00 there"),
+        (46.1, "yes: "), (45.9, "below: "), (53.9, "yes: "), (54.1, "above: "),
+    ],
+)  # fmt: skip
 def test_on_track_against_finished_runs_at_the_same_iteration(last: float, verdict: str) -> None:
     finished = [state([10, top1, 99], seed) for seed, top1 in enumerate((48.0, 50.0, 52.0), 1)]
     others = [state([10, 90], 4, labels=250), state([10, 90], 5, done=False)]
@@ -93,9 +96,16 @@ def test_on_track_against_finished_runs_at_the_same_iteration(last: float, verdi
     assert on_track(now, [now, *finished, *others]).startswith(verdict)
 
 
+@pytest.mark.parametrize(("last", "verdict"), [(20.0, "yes: "), (19.0, "below: ")])
+def test_on_track_is_what_a_finished_run_did_however_rare(last: float, verdict: str) -> None:
+    # mean 47.3, SD 9.05: the run that had 20 is three deviations below and yet was finished
+    finished = [state([10, top1], seed) for seed, top1 in enumerate([50.0] * 10 + [20.0], 1)]
+    assert on_track(state([10, last], done=False), finished).startswith(verdict)
+
+
 def test_on_track_with_little_to_go_by() -> None:
     now = state([10, 47.5], done=False)
-    assert on_track(now, [now]) == "no finished run of its kind"
+    assert on_track(now, [now]) == "nothing to compare with"
     assert on_track(now, [now, state([10, 50.0], 1)]) == "-2.50 against the one finished run"
     assert on_track(state([], done=False), []) == ""
 

@@ -18,13 +18,13 @@ from harness.terminal import Terminal
 
 FOLDER = ".tensorboard"  # hidden: made from runs/ at any time, and no result
 TAGS = {
-    "top1": "accuracy/top-1",
-    "top5": "accuracy/top-5",
-    "eval_loss": "loss/test",
-    "loss": "loss/train",
-    "loss_x": "loss/labelled",
-    "loss_u": "loss/unlabelled",
-    "mask": "mask",
+    "top1": "eval/top1",
+    "top5": "eval/top5",
+    "eval_loss": "eval/loss",
+    "loss": "train/loss",
+    "loss_x": "train/loss_x",
+    "loss_u": "train/loss_u",
+    "mask": "train/mask",
 }
 EVERY_SECONDS = 10.0
 

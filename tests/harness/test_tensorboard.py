@@ -75,10 +75,12 @@ def test_both_implementations_have_the_same_tags_and_only_news_is_added(results:
     log.write_text(whole)
     assert export.update() == 1
     own, theirs = (scalars(results / ".tensorboard" / f"40-seed0-{n}") for n in ("own", "torchssl"))
-    assert set(own) == set(theirs) == set(TAGS.values())
-    assert own["accuracy/top-1"] == [(10, pytest.approx(13.2)), (20, pytest.approx(12.4)),
+    evaluated, trained = ("top1", "top5", "loss"), ("loss", "loss_x", "loss_u", "mask")
+    tags = {f"eval/{name}" for name in evaluated} | {f"train/{name}" for name in trained}
+    assert set(own) == set(theirs) == set(TAGS.values()) == tags
+    assert own["eval/top1"] == [(10, pytest.approx(13.2)), (20, pytest.approx(12.4)),
                                      (30, pytest.approx(13.4))]  # fmt: skip
-    assert [step for step, _ in theirs["accuracy/top-1"]] == [1, 21, 41, 60]
+    assert [step for step, _ in theirs["eval/top1"]] == [1, 21, 41, 60]
 
 
 def test_a_run_that_is_trained_anew_replaces_its_curve(results: Path) -> None:
@@ -88,7 +90,7 @@ def test_a_run_that_is_trained_anew_replaces_its_curve(results: Path) -> None:
     lines = log.read_text().splitlines(keepends=True)
     log.write_text(lines[0] + lines[1].replace('"top1": 13.2', '"top1": 20.0'))
     assert export.update() != 0
-    curve = scalars(results / ".tensorboard/40-seed0-own")["accuracy/top-1"]
+    curve = scalars(results / ".tensorboard/40-seed0-own")["eval/top1"]
     assert curve == [(10, pytest.approx(20.0))]
 
 

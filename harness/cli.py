@@ -131,10 +131,14 @@ def parity(
 
     Example: python -m harness parity --profile quick
     """
-    (number,) = _whole_numbers("LABELS", labels)[:1]
-    (drawn,) = _whole_numbers("SEED", seed)[:1]
-    folder = Path(data_dir) if data_dir else None
-    proof.climb(proof.Climb(profile, number, drawn, folder, results), Terminal())
+    asked = proof.Climb(
+        profile=profile,
+        labels=_one_number("LABELS", labels),
+        seed=_one_number("SEED", seed),
+        data_dir=Path(data_dir) if data_dir else None,
+        results=results,
+    )
+    proof.climb(asked, Terminal())
 
 
 @app.command()
@@ -330,7 +334,14 @@ def _whole_numbers(name: str, text: str) -> list[int]:
 def _iterations(text: str) -> int | None:
     if not text:
         return None
-    (number, *rest) = _whole_numbers("ITERATIONS", text)
-    if rest or number == 0:
+    number = _one_number("ITERATIONS", text)
+    if number == 0:
         raise BadInput(f"ITERATIONS {text}: one whole number above 0")
+    return number
+
+
+def _one_number(name: str, text: str) -> int:
+    (number, *rest) = _whole_numbers(name, text)
+    if rest:
+        raise BadInput(f"{name} {text}: give one whole number")
     return number

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import hand_out
 from harness.comparability import Evidence
-from harness.errors import HarnessError
+from harness.errors import Incomplete
 from harness.execution import local
 from harness.execution.job import Command
 from harness.implementations import base
@@ -16,10 +16,10 @@ from harness.implementations.base import Implementation, Request
 
 
 def hand_out_weights(side: Implementation, request: Request, place: Path) -> None:
-    """Draw the initial weights of `request` into `place`. Raises HarnessError."""
+    """Draw the initial weights of `request` into `place`. Raises Incomplete."""
     name, command = hand_out.initial_weights(side, request)
     if failure := _run(command, place):
-        raise HarnessError(f"{name} drew no initial weights: {failure}")
+        raise Incomplete(f"{name} drew no initial weights: {failure}")
 
 
 def declare(sides: Sequence[Implementation], request: Request, place: Path) -> list[Evidence]:
@@ -31,7 +31,6 @@ def declare(sides: Sequence[Implementation], request: Request, place: Path) -> l
     for folder in folders:
         folder.mkdir()
         hand_out.data_and_split(request, folder)
-    for folder in folders:
         (folder / base.INITIAL_WEIGHTS).symlink_to(place / base.INITIAL_WEIGHTS)
     commands = [side.declare_command(request, f) for side, f in zip(sides, folders, strict=True)]
     failures = in_parallel(commands, folders)

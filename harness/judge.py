@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness import predictions
 from harness.data import read_images
-from harness.errors import HarnessError
+from harness.errors import Incomplete
 from harness.execution import local
 from harness.execution.job import Command
 from harness.implementations.base import FINAL_WEIGHTS, REPOSITORY, Request
@@ -27,7 +27,7 @@ def logits(
 ) -> NDArray[np.float32]:
     """What the network of `profile` with `weights` says of images (N, 32, 32, 3): (N, classes).
 
-    The child works in `folder`, which is left as it was but for its output. Raises HarnessError.
+    The child works in `folder`, which is left as it was but for its output. Raises Incomplete.
     """
     asked, answer = folder / "judged-images.npy", folder / "judged.npy"
     np.save(asked, images)
@@ -44,7 +44,7 @@ def logits(
     try:
         ended = local.run(Command(tuple(argv), {"PYTHONPATH": str(REPOSITORY)}), folder)
         if ended.code != 0:
-            raise HarnessError(f"{weights}: cannot be judged: {ended.last_line}")
+            raise Incomplete(f"{weights}: cannot be judged: {ended.last_line}")
         found: NDArray[np.float32] = np.load(answer)
     finally:
         asked.unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def logits(
 def judge_run(run_folder: Path, attempt: Path, request: Request) -> Predictions | None:
     """Judge the final weights in `attempt` on the test set, and keep the predictions.
 
-    None where there are no weights any more. Raises HarnessError.
+    None where there are no weights any more. Raises Incomplete.
     """
     weights = attempt / FINAL_WEIGHTS
     if not weights.exists():

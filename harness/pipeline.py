@@ -137,6 +137,8 @@ def _refuse(
     launcher: Launcher, todo: Sequence[tuple[Implementation, Request]], terminal: Terminal
 ) -> list[tuple[Implementation, Request]]:
     """Climb rungs 1-4 for all that is to be trained; the runs that break one are not."""
+    if not todo:
+        return []
     done = [
         (run.key, run.evidence)
         for run in runs.load_all(launcher.folder)

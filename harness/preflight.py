@@ -9,6 +9,7 @@ from pathlib import Path
 from harness import comparability, hand_out
 from harness.comparability import Difference, Evidence
 from harness.declare import declare, hand_out_weights
+from harness.errors import Incomplete
 from harness.implementations.base import Implementation, Request
 from harness.terminal import Terminal
 
@@ -31,9 +32,13 @@ def check(
             continue
         request = pairs[0][1]
         terminal.say(f"{labels} labels, seed {seed}: checking that both sides start alike ...")
-        with tempfile.TemporaryDirectory(prefix="preflight-") as place:
-            hand_out_weights(sides[0], request, Path(place))
-            declared = declare(sides, request, Path(place))
+        try:
+            with tempfile.TemporaryDirectory(prefix="preflight-") as place:
+                hand_out_weights(sides[0], request, Path(place))
+                declared = declare(sides, request, Path(place))
+        except Incomplete as error:
+            terminal.say(f"Notice: could not be checked beforehand: {error}")
+            continue
         for evidence in declared:
             if evidence.failure:
                 text = f"could not be checked beforehand: {evidence.failure}"

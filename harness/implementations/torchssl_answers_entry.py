@@ -24,6 +24,7 @@ from torch import nn
 
 from harness.implementations.torchssl_entry import (
     export_final_weights,
+    network_builder,
     run_cuda_calls_on_the_cpu,
 )
 
@@ -56,11 +57,8 @@ def main() -> None:
 
 def _network(question: dict[str, Any], folder: Path, precision: str) -> Any:
     from safetensors.torch import load_file
-    from utils import net_builder  # type: ignore[import-not-found]  # TorchSSL's, from sys.path
 
-    network = {"first_stride": 1, "leaky_slope": 0.1, "bn_momentum": 0.001, "dropRate": 0.0}
-    network |= {"depth": question["depth"], "widen_factor": question["widen_factor"]}
-    build = net_builder("WideResNet", False, network | {"use_embed": False, "is_remix": False})
+    build = network_builder(question["depth"], question["widen_factor"])
     weights = load_file(folder / "weights.safetensors")
 
     def builder(num_classes: int) -> nn.Module:

@@ -86,15 +86,21 @@ def _train(arguments: argparse.Namespace) -> None:
 def _write_initial_weights(arguments: argparse.Namespace) -> None:
     import torch
     from safetensors.torch import save_file
+
+    build = network_builder(arguments.depth, arguments.widen_factor)
+    torch.manual_seed(arguments.seed)
+    save_file(dict(build(num_classes=10).state_dict()), arguments.out)
+
+
+def network_builder(depth: int, widen_factor: int) -> Any:
+    """TorchSSL's builder of a Wide ResNet, as its fixmatch.py makes it for 32 x 32 images."""
     from utils import net_builder  # type: ignore[import-not-found]  # TorchSSL's, from sys.path
 
-    network = {"first_stride": 1, "depth": arguments.depth, "widen_factor": arguments.widen_factor}
+    network = {"first_stride": 1, "depth": depth, "widen_factor": widen_factor}
     rest = {"leaky_slope": 0.1, "bn_momentum": 0.001, "dropRate": 0.0}
-    builder = net_builder(
+    return net_builder(
         "WideResNet", False, network | rest | {"use_embed": False, "is_remix": False}
     )
-    torch.manual_seed(arguments.seed)
-    save_file(dict(builder(num_classes=10).state_dict()), arguments.out)
 
 
 def export_final_weights(checkpoint: Path, out: Path) -> None:
@@ -164,8 +170,6 @@ def _resolved(model: Any) -> dict[str, Any]:
         "replacement": unlabelled.batch_sampler.sampler.replacement,
         "labelled_pool": len(model.loader_dict["train_lb"].dataset),
         "unlabelled_pool": len(unlabelled.dataset),
-        "unlabelled_batch_size": unlabelled.batch_sampler.batch_size,
-        "labelled_batch_size": model.loader_dict["train_lb"].batch_sampler.batch_size,
     }
 
 

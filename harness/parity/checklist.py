@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import records
+from harness.checklist import LADDER
 
-FILE = "parity.json"
+FILE = LADDER
 SCHEMA = 1
 
 
@@ -33,7 +34,7 @@ class Check:
 class Rung:
     """One rung; it holds if each of its checks does, and there is one.
 
-    `blocked` says why it was not climbed: then it does not hold, nor is it broken.
+    `blocked` says why it was not climbed, or not to its end: then it does not hold.
     """
 
     number: int
@@ -43,7 +44,7 @@ class Rung:
 
     @property
     def holds(self) -> bool:
-        return bool(self.checks) and all(check.holds for check in self.checks)
+        return bool(self.checks) and not self.blocked and all(check.holds for check in self.checks)
 
     @property
     def broken(self) -> bool:
@@ -53,9 +54,8 @@ class Rung:
     @property
     def first_difference(self) -> str:
         """The first quantity that differs; '' where none does."""
-        if not self.checks:
-            return f"not climbed: {self.blocked}"
-        return next((str(check) for check in self.checks if not check.holds), "")
+        unclimbed = f"not climbed: {self.blocked}" if self.blocked else ""
+        return next((str(check) for check in self.checks if not check.holds), unclimbed)
 
 
 def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Rung]) -> None:

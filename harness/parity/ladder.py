@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from harness import comparability, hand_out, judge
@@ -36,7 +35,7 @@ class Climb:
 def climb(mine: Implementation, reference: Implementation, request: Request, say: Say) -> Climb:
     """All eight rungs for `request`, on the CPU.
 
-    Raises Incomplete where a side cannot be had or cannot answer, HarnessError where it fails.
+    Raises Incomplete where the reference cannot be had, draws no weights or cannot be judged.
     """
     if reason := reference.unavailable():
         raise Incomplete(f"{reference.title} is unavailable: {reason}")
@@ -95,26 +94,32 @@ def compare(
         network = Rung(5, NAMES[5], (), failed)
     found.append(network)
     unequal = "" if network.holds else "rung 5 does not hold"
+    drift: list[dict[str, float]] = []
     if blocked := unequal or failed:
         found += [Rung(number, NAMES[number], (), blocked) for number in (6, 8)]
     else:
-        found.append(rungs.step(a, b, steps))
+        step, drift = rungs.step(a, b, steps)
+        found.append(step)
         found.append(Rung(8, NAMES[8], _judge(request, asked, b)))
     if failed:
         found.append(Rung(7, NAMES[7], (), failed))
     else:
         found.append(_augmentation(mine, reference, request, place))
     found.sort(key=lambda rung: rung.number)
-    return Climb(tuple(found), [] if blocked else rungs.drift(a, b, steps, "float32"))
+    return Climb(tuple(found), drift)
 
 
 def _augmentation(mine: Evidence, reference: Evidence, request: Request, place: Path) -> Rung:
     checks = rungs.augmentation(place / "question", answers(mine, place), answers(reference, place))
-    if not mine.failure and not reference.failure:
-        ours, theirs = (
-            _streams(place / f"{side.implementation}-declared") for side in (mine, reference)
-        )
-        checks.append(rungs.sampling(ours, theirs, request.labels, request.dataset.train_size))
+    silent = next((side for side in (mine, reference) if side.failure), None)
+    if silent is not None:
+        why = f"{silent.implementation} drew no indices: {silent.failure}"
+        return Rung(7, NAMES[7], tuple(checks), why)
+    ours, theirs = (
+        rungs.load(place / f"{side.implementation}-declared" / "streams.npz")
+        for side in (mine, reference)
+    )
+    checks.append(rungs.sampling(ours, theirs, request.labels, request.dataset.train_size))
     return Rung(7, NAMES[7], tuple(checks))
 
 
@@ -156,13 +161,7 @@ def _setting(field: str, mine: Evidence, theirs: Evidence, asked: Mapping[str, A
 
 
 def _judge(request: Request, asked: Path, answers: Path) -> tuple[Check, ...]:
-    with np.load(asked / "judge.npz") as judged:
-        images = judged["images"]
+    images = rungs.load(asked / "judge.npz")["images"]
     weights = answers / "judged.safetensors"
     logits = judge.logits(request.profile, weights, images, answers, "cpu")
     return tuple(rungs.judge(asked, answers, logits))
-
-
-def _streams(folder: Path) -> dict[str, Any]:
-    with np.load(folder / "streams.npz") as content:
-        return dict(content)

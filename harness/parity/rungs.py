@@ -6,7 +6,7 @@ Pure functions of the files that `question` describes: `mine` and `theirs` are f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def network(mine: Path, theirs: Path) -> Rung:
     checks = [_parameters(ours, reference)]
     if not checks[0].holds or not (mine / "network.npz").exists():
         return Rung(5, "same network", tuple(checks))
-    logits, expected = _load(mine / "network.npz"), _load(theirs / "network.npz")
+    logits, expected = load(mine / "network.npz"), load(theirs / "network.npz")
     for precision in PRECISIONS:
         for mode in MODES:
             key = f"{precision}-{mode}"
@@ -62,9 +62,22 @@ def _parameters(ours: dict[str, list[int]], reference: dict[str, list[int]]) -> 
     return Check("parameters", measured, "exact", not odd)
 
 
-def step(mine: Path, theirs: Path, steps: int) -> Rung:
-    """Rung 6: the same fixed batches, and everything equal after each step."""
-    masks = [_step(theirs, "float64", k)["scalar/mask"].item() for k in range(steps)]
+@dataclass(frozen=True)
+class _Steps:
+    """Largest difference of each kind of tensor after each step, and the first over tolerance."""
+
+    rows: list[dict[str, float]]
+    first: str
+    masks: list[float]  # the reference's
+
+
+def step(mine: Path, theirs: Path, steps: int) -> tuple[Rung, list[dict[str, float]]]:
+    """Rung 6: the same fixed batches, and everything equal after each step; the float32 drift.
+
+    The drift has a row a step: its number, and the largest difference of each kind of tensor.
+    """
+    found = {precision: _steps(mine, theirs, steps, precision) for precision in PRECISIONS}
+    masks = found["float64"].masks
     active = sum(mask > 0 for mask in masks)
     checks = [
         Check(
@@ -74,49 +87,41 @@ def step(mine: Path, theirs: Path, steps: int) -> Rung:
             2 * active >= steps,
         )
     ]
-    for precision in PRECISIONS:
-        checks += _step_checks(mine, theirs, steps, precision)
-    return Rung(6, "same step", tuple(checks))
+    checks += [_step_check(precision, each) for precision, each in found.items()]
+    return Rung(6, "same step", tuple(checks)), found["float32"].rows
 
 
-def _step_checks(mine: Path, theirs: Path, steps: int, precision: str) -> Iterator[Check]:
-    tolerance = STEP[precision]
-    largest = dict.fromkeys(KINDS, 0.0)
-    first = ""
-    for k in range(steps):
-        ours, reference = _step(mine, precision, k), _step(theirs, precision, k)
-        for name in _in_order({*ours, *reference}):
-            if name not in ours or name not in reference:
-                size = float("inf")
-            else:
-                size = _largest(ours[name] - reference[name])
-            kind = name.split("/")[0]
-            largest[kind] = max(largest[kind], size)
-            exact = precision == "float64" and name.endswith(EXACT)
-            if size > (0 if exact else tolerance) and not first:
-                first = f"{name.removeprefix('scalar/')} differs by {size:.1e} after step {k + 1}"
+def _step_check(precision: str, found: _Steps) -> Check:
+    largest = {kind: max(row[kind] for row in found.rows) for kind in KINDS}
     measured = ", ".join(
         f"{kind} {size:.0e}" if size else f"{kind} 0" for kind, size in largest.items()
     )
-    yield Check(
-        f"largest difference over {steps} steps, {precision}",
-        f"{first}; {measured}" if first else measured,
-        f"at most {tolerance:.0e}" + (", mask exact" if precision == "float64" else ""),
-        not first,
+    return Check(
+        f"largest difference over {len(found.rows)} steps, {precision}",
+        f"{found.first}; {measured}" if found.first else measured,
+        f"at most {STEP[precision]:.0e}" + (", mask exact" if precision == "float64" else ""),
+        not found.first,
     )
 
 
-def drift(mine: Path, theirs: Path, steps: int, precision: str) -> list[dict[str, float]]:
-    """Largest difference of each kind of tensor after each step."""
-    rows = []
+def _steps(mine: Path, theirs: Path, steps: int, precision: str) -> _Steps:
+    rows, masks, first = [], [], ""
     for k in range(steps):
         ours, reference = _step(mine, precision, k), _step(theirs, precision, k)
+        masks.append(reference["scalar/mask"].item())
         row = dict.fromkeys(KINDS, 0.0)
-        for name in {*ours} & {*reference}:
+        for name in _in_order({*ours, *reference}):
             kind = name.split("/")[0]
-            row[kind] = max(row[kind], _largest(ours[name] - reference[name]))
+            if name in ours and name in reference:
+                size = _largest(ours[name] - reference[name])
+                row[kind] = max(row[kind], size)
+            else:
+                size = float("inf")
+            exact = precision == "float64" and name.endswith(EXACT)
+            if size > (0 if exact else STEP[precision]) and not first:
+                first = f"{name.removeprefix('scalar/')} differs by {size:.1e} after step {k + 1}"
         rows.append({"step": float(k + 1), **row})
-    return rows
+    return _Steps(rows, first, masks)
 
 
 def _in_order(names: set[str]) -> list[str]:
@@ -126,8 +131,8 @@ def _in_order(names: set[str]) -> list[str]:
 
 def augmentation(question: Path, mine: Path, theirs: Path) -> list[Check]:
     """Of rung 7: pixel for pixel, and the same distributions of what is drawn."""
-    asked = _load(question / "views.npz")
-    ours, reference = _load(mine / "views.npz"), _load(theirs / "views.npz")
+    asked = load(question / "views.npz")
+    ours, reference = load(mine / "views.npz"), load(theirs / "views.npz")
     checks = [_operations(asked, ours["operations"], reference["operations"])]
     for view in ("weak", "strong"):
         unequal = np.abs(ours[view] - reference[view]).max(axis=(1, 2, 3)) > 1e-6
@@ -139,7 +144,7 @@ def augmentation(question: Path, mine: Path, theirs: Path) -> list[Check]:
             measured = f"{int(unequal.sum())} of {len(unequal)} differ, first view {v}{how}"
         name = f"whole {view} views of given parameters"
         checks.append(Check(name, measured, "every pixel", not unequal.any()))
-    checks.append(distributions(_load(mine / "draws.npz"), _load(theirs / "draws.npz")))
+    checks.append(distributions(load(mine / "draws.npz"), load(theirs / "draws.npz")))
     return checks
 
 
@@ -209,7 +214,7 @@ def _repeats(ours: NDArray[Any], theirs: NDArray[Any], size: int) -> float:
 
 def judge(question: Path, theirs: Path, logits: NDArray[np.float32]) -> list[Check]:
     """Rung 8: TorchSSL's own evaluation of its last weights, and the judge's of the same ones."""
-    targets = _load(question / "judge.npz")["targets"]
+    targets = load(question / "judge.npz")["targets"]
     account: dict[str, float] = json.loads((theirs / "judge.json").read_text(encoding="utf-8"))
     right = int((logits.argmax(axis=1) == targets).sum())
     chosen = log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(targets)), targets]
@@ -259,10 +264,11 @@ def _largest(difference: NDArray[Any]) -> float:
 
 
 def _step(folder: Path, precision: str, k: int) -> Arrays:
-    return _load(folder / f"step-{precision}" / f"{k}.npz")
+    return load(folder / f"step-{precision}" / f"{k}.npz")
 
 
-def _load(path: Path) -> Arrays:
+def load(path: Path) -> Arrays:
+    """All arrays of an .npz file."""
     with np.load(path) as content:
         return dict(content)
 

@@ -201,6 +201,16 @@ def test_a_run_that_would_be_incomparable_is_not_trained(
     assert case.table()["status"].tolist() == ["done"]
 
 
+def test_what_cannot_be_checked_beforehand_is_told_and_the_run_says_why(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "no-weights")
+    monkeypatch.setenv("FAKE_DECLARES", "1")
+    with pytest.raises(Incomplete, match="40-seed0-fake failed"):
+        case.compare()
+    assert "could not be checked beforehand: fake drew no initial weights" in case.text
+
+
 def test_torchssl_that_cannot_be_had_is_unavailable(case: Case) -> None:
     with pytest.raises(Incomplete, match="40-seed0-torchssl unavailable"):
         case.compare(implementations=["fake", "torchssl"])

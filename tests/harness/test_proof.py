@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness import checklist, proof
+from harness import checklist, cli, proof
 from harness.errors import CheckFailed, Incomplete
 from harness.parity import ladder
 from harness.parity.checklist import Check, Rung
@@ -61,3 +61,12 @@ def test_without_torchssl_it_is_incomplete(tmp_path: Path) -> None:
     with pytest.raises(Incomplete, match="TorchSSL"):
         proof.climb(proof.Climb("quick", 40, 0, None, tmp_path), Terminal())
     assert REPOSITORY not in tmp_path.parents
+
+
+def test_one_label_count_and_one_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["harness", "parity", "--labels", "40 250", "--results", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", asked)
+    assert cli.main() == 2
+    assert capsys.readouterr().err == "error: LABELS 40 250: give one whole number\n"

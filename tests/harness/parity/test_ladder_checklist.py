@@ -29,6 +29,13 @@ def test_a_rung_that_was_not_climbed_neither_holds_nor_is_broken() -> None:
     assert rung.first_difference == "not climbed: rung 5 does not hold"
 
 
+def test_a_rung_that_was_climbed_half_way_does_not_hold() -> None:
+    rung = Rung(7, "same augmentation", (GOOD,), "own drew no indices")
+    assert not rung.holds
+    assert not rung.broken
+    assert rung.first_difference == "not climbed: own drew no indices"
+
+
 def test_the_file_is_what_the_report_reads(tmp_path: Path) -> None:
     rungs = [Rung(5, "same network", (GOOD,)), Rung(6, "same step", (BAD,))]
     checklist.write(tmp_path, "quick", {"data": "mnist5k"}, rungs)

@@ -82,7 +82,7 @@ def _recorded(folder: Path, manifest: Manifest) -> tuple[list[Point], dict[str, 
 
 
 def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -> None:
-    """Raise LogError if a done run had other evaluations in its log when it ended.
+    """Raise LogError if a done run had more evaluations in its log when it ended.
 
     The best or the last of those that are left would be shown as the run's.
     """
@@ -91,7 +91,7 @@ def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -
     asked, had = manifest.settings["iterations"], manifest.evaluations
     reached = points[-1].iteration if points else 0
     remedy = "restore it from a copy, or move the run folder away to train it anew"
-    if reached != asked:
+    if reached < asked:
         raise LogError(f"{log}: its last evaluation is at {reached} of {asked}; {remedy}")
     if had is not None and had != len(points):
         raise LogError(f"{log}: has {len(points)} evaluations, {had} when the run ended; {remedy}")

@@ -17,9 +17,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from harness import cli, pipeline, profile, status, verify
+from harness import cli, pipeline, profile, records, runs, status, verify
 from harness.attempt import Limits
+from harness.errors import LogError
 from harness.terminal import Terminal
+from tests import made
 from tests.conftest import use_fake, write_small_data
 from tests.faults.comparison import NAME, Comparison, Numbers, wait_for
 from tests.faults.disk import small_disk
@@ -149,6 +151,41 @@ def test_the_log_of_a_finished_run_is_truncated(
     shutil.rmtree(log.parent.parent)
     comparison.run()
     assert by_seed(comparison) == dict.fromkeys((0, 1), Comparison.expected())
+
+
+def torchssl_log(folder: Path) -> Path:
+    """Of a made run of TorchSSL, whose manifest says how many evaluations there were."""
+    place = made.run(folder, "torchssl", 40, 0)
+    manifest = records.read_manifest(place)
+    assert manifest is not None
+    records.write_manifest(place, manifest.model_copy(update={"evaluations": 12}))
+    return place / "attempt-1/torchssl/log.txt"
+
+
+@pytest.mark.parametrize("line", range(1, 13))
+def test_noise_in_the_log_of_a_finished_torchssl(tmp_path: Path, line: int) -> None:
+    """An evaluation that can no longer be made out as one is missed all the same."""
+    log = torchssl_log(tmp_path)
+    assert len(runs.load_all(tmp_path)[0].points) == 12
+    lines = log.read_bytes().splitlines(keepends=True)
+    noise = random.Random(line).randbytes(60).replace(b"\n", b"")
+    at = lines[line].index(b"iteration, USE_EMA") - 10
+    lines[line] = lines[line][:at] + noise + lines[line][at + 30 :]
+    log.write_bytes(b"".join(lines))
+    with pytest.raises(LogError, match=r"log\.txt: .*restore it from a copy"):
+        runs.load_all(tmp_path)
+
+
+def test_a_clock_set_back_while_torchssl_trains(tmp_path: Path) -> None:
+    """Its log has the clock on the wall only: what that no longer tells is left out."""
+    log = torchssl_log(tmp_path)
+    [before] = runs.load_all(tmp_path)
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text("".join([*lines[:6], *(x.replace("2026-01", "2025-12") for x in lines[6:])]))
+    [after] = runs.load_all(tmp_path)
+    assert [point.top1 for point in after.points] == [point.top1 for point in before.points]
+    assert [point.seconds for point in after.points[:5]] == [p.seconds for p in before.points[:5]]
+    assert {point.seconds for point in after.points[5:]} == {None}
 
 
 @pytest.mark.parametrize(("version", "remedy"), [(0, "new folder"), (99, "update this checkout")])

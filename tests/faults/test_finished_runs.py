@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from harness import cli, pipeline, profile, records, runs, status, verify
+from harness import cli, figure, pipeline, profile, records, runs, status, verify
 from harness.attempt import Limits
 from harness.errors import LogError
 from harness.terminal import Terminal
@@ -46,7 +46,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def comparison(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
-    """Seed 1 is done, seed 0 is still to do."""
+    """Seed 1 is done, seed 0 is still to do; only processes that are killed draw figures."""
+    monkeypatch.setattr(figure, "render", lambda _drawn, _kind: b"<svg></svg>")
     monkeypatch.setenv("FAKE_MODE", "steady")
     shutil.copytree(finished / "results", tmp_path / "results", symlinks=True)
     return Comparison(tmp_path / "results", finished / "data", seeds=[0, 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -120,27 +120,19 @@ def test_a_disk_with_no_room_for_the_next_checkpoint(
         assert training.evaluations() == expected
 
 
-def cut(content: bytes) -> bytes:
-    return content[: len(content) // 2]
-
-
 def flip(content: bytes) -> bytes:
     """One bit, in the middle of the weights: torch alone would load it."""
     middle = len(content) // 2
     return content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
 
 
-@pytest.mark.parametrize("damage", [cut, flip])
 def test_a_damaged_checkpoint_is_not_gone_on_from(
-    stopped: Training,
-    tmp_path: Path,
-    expected: list[tuple[object, ...]],
-    damage: Callable[[bytes], bytes],
+    stopped: Training, tmp_path: Path, expected: list[tuple[object, ...]]
 ) -> None:
     training = copy(stopped, tmp_path)
     checkpoint = training.folder / CHECKPOINT
     log = checkpoint.with_name("metrics.jsonl").read_bytes()
-    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    checkpoint.write_bytes(flip(checkpoint.read_bytes()))
     text = training.run()
     assert "checkpoint.pt is damaged" in text and "training it anew" in text
     assert checkpoint.with_name("metrics.jsonl").read_bytes() == log

@@ -97,8 +97,11 @@ def _resumption(
     if lost := _lost(points, request, iteration):
         return None, f"its log has lost the evaluation at {lost[0]}; training it anew"
     last = before.starts[-1] if before.starts else None
-    refused = last is not None and last.resumed_at == iteration and (last.exit_code or 0) > 0
-    if refused:
+    ended_by_itself = (
+        last is not None and last.resumed_at == iteration and (last.exit_code or 0) > 0
+    )
+    # Of other failures, a full disk for one, the checkpoint is not the cause.
+    if ended_by_itself and before.failure in (diagnosis.CRASH.kind, diagnosis.BAD_INPUT.kind):
         return None, f"it could not go on from iteration {iteration}; training it anew"
     return iteration, f"going on from iteration {iteration}"
 
@@ -225,7 +228,8 @@ class _Attempt:
             self._fail(failure, f"its log lacks the evaluation at {lost[0]}", ended)
         else:
             facts = self.implementation.facts(self.folder)
-            self._write({"status": Status.DONE, "facts": facts}, ended, "done")
+            change = {"status": Status.DONE, "facts": facts, "evaluations": len(points)}
+            self._write(change, ended, "done")
             minutes = (self.manifest.wall_seconds or 0.0) / 60
             self.context.terminal.say(
                 f"{self.context.run_folder.name}: done in {minutes:.1f} min, "

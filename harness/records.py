@@ -105,6 +105,7 @@ class Manifest(BaseModel):
     wall_seconds: float | None = None  # of all starts of `attempt`
     exit_code: int | None = None
     facts: Facts | None = None
+    evaluations: int | None = None  # in the log of a done run when it ended
     judged_top1: float | None = None  # of the final weights, by the one judge of both sides
     own_commit: str = ""
     torchssl_commit: str = ""

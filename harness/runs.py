@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import comparability, records
 from harness.comparability import Evidence, Resolved
-from harness.errors import HarnessError
+from harness.errors import HarnessError, LogError
 from harness.implementations import base
 from harness.records import Manifest, Point, Status
 
@@ -53,8 +53,9 @@ def attempt_folder(run_folder: Path, attempt: int) -> Path:
 def load_all(results: Path) -> list[Run]:
     """Every run under `results`, ordered by labels, seed, implementation, and judged comparable.
 
-    Raises BadInput for a manifest of another schema and LogError for the log of a done run that
-    cannot be read. A run that is not done has the points that its log gives, if any.
+    Raises BadInput for a manifest of another schema, and LogError for the log of a done run that
+    cannot be read or has lost evaluations. A run that is not done has the points that its log
+    gives, if any.
     """
     runs = []
     for folder in sorted((results / "runs").glob("*-seed*-*")):
@@ -72,11 +73,28 @@ def _recorded(folder: Path, manifest: Manifest) -> tuple[list[Point], dict[str, 
     try:
         implementation = base.create(manifest.implementation)
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
+        check_none_is_lost(points, manifest, implementation.log(attempt))
         return points, implementation.settings(attempt)
     except (HarnessError, KeyError):
         if manifest.status is Status.DONE:
             raise
         return [], {}
+
+
+def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -> None:
+    """Raise LogError if a done run had more evaluations in its log when it ended.
+
+    The best or the last of those that are left would be shown as the run's.
+    """
+    if manifest.status is not Status.DONE:
+        return
+    asked, had = manifest.settings["iterations"], manifest.evaluations
+    reached = points[-1].iteration if points else 0
+    remedy = "restore it from a copy, or move the run folder away to train it anew"
+    if reached < asked:
+        raise LogError(f"{log}: its last evaluation is at {reached} of {asked}; {remedy}")
+    if had is not None and had != len(points):
+        raise LogError(f"{log}: has {len(points)} evaluations, {had} when the run ended; {remedy}")
 
 
 def mark_incomparable(runs: Sequence[Run]) -> list[Run]:

@@ -68,6 +68,7 @@ def _recorded(path: Path, manifest: Manifest) -> tuple[Run, str, Progress | None
         implementation = base.create(manifest.implementation)
         progress = implementation.progress(attempt)
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
+        runs.check_none_is_lost(points, manifest, implementation.log(attempt))
         settings = implementation.settings(attempt)
     except (HarnessError, KeyError) as error:
         unread = str(error)  # no log yet, or a line that is being written; unless it is done

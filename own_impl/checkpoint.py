@@ -31,11 +31,15 @@ def save(path: Path, model: FixMatch, seconds: float) -> None:
         "optimizer": model.optimizer.state_dict(),
     }
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # half a checkpoint would keep a full disk full
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def load(path: Path, model: FixMatch) -> float:

@@ -3,8 +3,9 @@
 ok; crash (exit 7 half way); killed (SIGKILL half way); short (stops early, exit 0); garbage (an
 evaluation that cannot be read); wrong-data, wrong-split, wrong-weights (used others than asked
 for); no-weights (fails before it trains); slow (half a second an evaluation); silent (exit 0, no
-log); hang (writes nothing more half way); flood (prints without end until it is stopped); nan (a
-loss that is not finite); says (prints FAKE_SAYS and exits 1 half way).
+log); hang (writes nothing more half way); deaf (so, and SIGTERM does not end it); flood (prints
+without end until it is stopped); nan (a loss that is not finite); says (prints FAKE_SAYS and exits
+1 half way).
 
 Any mode after `steady-` evaluates every 20 ms and leaves a checkpoint after each evaluation, from
 which it goes on; the others leave none. A mode is taken only while the file FAKE_ONCE, if given,
@@ -57,7 +58,9 @@ def misbehave(mode: str, iteration: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if mode == "garbage":
         write("evaluation", iteration=iteration)
-    if mode == "hang":
+    if mode == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mode in ("hang", "deaf"):
         time.sleep(600)
     while mode == "flood":
         print("nothing new " * 1000)

@@ -24,6 +24,7 @@ from harness import pipeline
 from harness.attempt import Limits
 from harness.errors import HarnessError
 from harness.pipeline import Question
+from harness.profile import load
 from harness.terminal import Terminal
 from tests.conftest import FAKES
 
@@ -103,6 +104,12 @@ class Comparison:
         columns = (done[name].tolist() for name in ("iteration", "top1", "seconds"))
         return list(zip(*columns, strict=True))
 
+    @staticmethod
+    def expected() -> Numbers:
+        """What a run that nothing befell leaves: its numbers follow from the iteration."""
+        after = load("quick", ITERATIONS).evaluated_after()
+        return [(n, round(100 * n / (n + ITERATIONS), 2), float(n)) for n in after]
+
     def files(self) -> dict[str, bytes]:
         """What is beside `runs/`."""
         paths = (p for p in self.folder.iterdir() if p.is_file() and p.name[0] != ".")
@@ -110,12 +117,17 @@ class Comparison:
 
     def child(self) -> int | None:
         """The process id of a child that works in this folder."""
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                inside = path.joinpath("cwd").readlink().is_relative_to(self.run_folder)
-                if inside and b"fake_entry" in path.joinpath("cmdline").read_bytes():
-                    return int(path.name)
-        return None
+        return child_in(self.folder, b"fake_entry")
+
+
+def child_in(folder: Path, program: bytes) -> int | None:
+    """The process id of a `program` whose working directory is under `folder`."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            inside = path.joinpath("cwd").readlink().is_relative_to(folder)
+            if inside and program in path.joinpath("cmdline").read_bytes():
+                return int(path.name)
+    return None
 
 
 def compare_in_child(

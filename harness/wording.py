@@ -93,6 +93,8 @@ def verdict_word(pairing: Pairing) -> str:
     """One or two words for a column."""
     if pairing.result is None:
         return "no pair"
+    if pairing.near_chance:
+        return "near chance"
     if pairing.result.verdict is Verdict.EQUIVALENT and pairing.result.nonzero:
         return "equivalent, not zero"
     return pairing.result.verdict.value
@@ -105,6 +107,8 @@ def verdict(pairing: Pairing, titles: Mapping[str, str]) -> str:
     if result is None:
         return f"No seed is done by both {ours} and {theirs}: nothing can be said."
     text = f"{ours} minus {theirs} is {result.differences.mean:+.2f} points"
+    if pairing.near_chance:
+        return f"{text}, but both are near chance: nothing is learnt yet, so nothing can be said."
     if result.differences.interval is None or result.p is None:
         return (
             f"{text} with one seed, whose spread is unknown: at least two are needed. "

@@ -162,6 +162,14 @@ def test_verdicts_are_said_with_their_numbers(
     assert "same" not in text
 
 
+def test_two_untrained_networks_are_not_called_equivalent() -> None:
+    found = build([r for seed in range(3) for r in pair(seed, 10.0 + seed, 10.2 + seed)])
+    assert wording.verdict_word(found.pairings[0]) == "near chance"
+    assert "nothing is learnt yet" in wording.verdict(found.pairings[0], found.titles)
+    learnt = build([r for seed in range(3) for r in pair(seed, 10.0, 60.0 + seed)])
+    assert wording.verdict_word(learnt.pairings[0]) == "different"
+
+
 def test_the_number_of_seeds_that_would_decide_is_said() -> None:
     found = build([*pair(0, 90.0, 80.0), *pair(1, 80.0, 84.0), *pair(2, 85.0, 85.0)])
     [pairing] = found.pairings

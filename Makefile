@@ -13,6 +13,7 @@ RESULTS ?= results
 JOBS ?= 1
 RETRIES ?= 2
 PATIENCE ?= 1800
+PORT ?= 6006
 
 # Libraries compiled once, not at each start: without this torch alone takes ten seconds to load.
 unexport PYTHONDONTWRITEBYTECODE
@@ -61,6 +62,12 @@ accuracy-check: setup  ## as CI: verify, diff, fresh comparison: [BASE PROFILE=q
 	    --labels '$(call named,LABELS)' --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
+status: $(STAMP)  ## how each run stands, while a comparison runs or later: [PROFILE RESULTS]
+	@$(HARNESS) status --profile '$(PROFILE)' --results '$(RESULTS)'
+
+tensorboard: $(STAMP)  ## both implementations' curves in TensorBoard: [PROFILE RESULTS PORT]
+	@$(HARNESS) tensorboard --profile '$(PROFILE)' --results '$(RESULTS)' --port '$(PORT)'
+
 bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+compile" DATA_DIR RESULTS]
 	@$(HARNESS) bench --profile '$(PROFILE)' --device '$(DEVICE)' --variants '$(VARIANTS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
@@ -94,4 +101,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare table parity report bench verify diff accuracy-check test check clean torchssl
+.PHONY: help setup compare status tensorboard table parity report bench verify diff accuracy-check test check clean torchssl

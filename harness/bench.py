@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -35,6 +36,7 @@ from harness.terminal import Terminal
 SCHEMA = 1
 LABELS = 40  # what the labelled images are makes no step slower
 VARIANTS = ("fp32", "tf32", "bf16")
+DEFAULT_VARIANTS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "bf16")}
 SUFFIX = "+compile"
 
 
@@ -44,7 +46,7 @@ class Question:
 
     profile: str
     device: str
-    variants: Sequence[str]  # of ours: a precision, with '+compile' or without
+    variants: Sequence[str]  # of ours: a precision, with '+compile' or without; none: the default
     blocks: int
     iterations: int
     discard: int
@@ -78,7 +80,8 @@ def run(question: Question, terminal: Terminal) -> None:
     terminal.say(f"Profile {name} ({why}), data {dataset.name}, {device}")
 
     missing = create_torchssl().unavailable()
-    contenders = [_ours(question, request, variant) for variant in question.variants]
+    variants = question.variants or DEFAULT_VARIANTS[device]
+    contenders = [_ours(question, request, variant) for variant in variants]
     if not missing:
         contenders.append(_reference(question, request))
     lost = [f"torchssl: {missing}"] if missing else []
@@ -119,12 +122,13 @@ def _ours(question: Question, request: Request, variant: str) -> Contender:
     command = create_own().benchmark_command(
         request, question.discard, question.iterations, precision, compiled
     )
-    return Contender("own", variant, lambda folder: _own_block(command, request, folder))
+    return Contender("own", variant, partial(_own_block, command, request))
 
 
 def _reference(question: Question, request: Request) -> Contender:
-    # It knows one precision only.
-    return Contender("torchssl", "fp32", lambda folder: _torchssl_block(question, request, folder))
+    # It knows one precision only: torch's own, which on CUDA convolves in tf32.
+    variant = "fp32, tf32 convolutions" if request.device == "cuda" else "fp32"
+    return Contender("torchssl", variant, partial(_torchssl_block, question, request))
 
 
 def _own_block(command: Command, request: Request, folder: Path) -> dict[str, Any]:

@@ -15,6 +15,8 @@ import typer
 from harness import accuracy_check, bench, logs, markdown, outputs, pipeline, proof
 from harness import diff as diff_module
 from harness import profile as profile_module
+from harness import status as status_module
+from harness import tensorboard as tensorboard_module
 from harness import verify as verify_module
 from harness.attempt import Limits
 from harness.errors import BadInput, CheckFailed, HarnessError
@@ -221,12 +223,37 @@ def check_accuracy(
     accuracy_check.run(check, Terminal())
 
 
+@app.command()
+def status(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
+    """How each run stands: state, iteration, rate, time left, accuracy, whether it is on track.
+
+    For any results folder, while a comparison runs in it or later. `auto`: all profiles in it.
+    """
+    names = profile_module.names() if profile == "auto" else [profile_module.load(profile).name]
+    status_module.show(results, names, Terminal())
+
+
+@app.command()
+def tensorboard(
+    profile: ProfileOption = "auto",
+    results: ResultsOption = Path("results"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="where to serve")] = 6006,
+    serve: Annotated[bool, typer.Option(help="or only write the event files")] = True,
+) -> None:
+    """Show both implementations' curves in TensorBoard, under the same names."""
+    folder, _ = _existing(results, profile)
+    tensorboard_module.show(folder, Terminal(), serve, port)
+
+
 @app.command(name="bench")
 def bench_(
     profile: ProfileOption = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
     variants: Annotated[
-        str, typer.Option(help='ours to time, as "fp32 bf16 fp32+compile"; fp32 when empty')
+        str,
+        typer.Option(
+            help='ours to time, as "fp32 bf16 fp32+compile"; empty: fp32, on CUDA tf32 and bf16 too'
+        ),
     ] = "",
     blocks: Annotated[int, typer.Option(min=1, help="blocks of each; the median counts")] = 3,
     iterations: Annotated[int, typer.Option(min=1, help="timed iterations in a block")] = 100,
@@ -241,7 +268,7 @@ def bench_(
     question = bench.Question(
         profile=profile,
         device=device,
-        variants=tuple(dict.fromkeys(variants.split())) or ("fp32",),
+        variants=tuple(dict.fromkeys(variants.split())),
         blocks=blocks,
         iterations=iterations,
         discard=discard,

@@ -26,6 +26,8 @@ META_FILE = "batches.meta"
 # Fingerprints that have a name. Any other data set is called data-<first 12 digits>.
 KNOWN_FINGERPRINTS = {
     "ef159cfe4a8e4d4d0ee253c31361f61690c328d14d0346704df00ee420fed955": "mnist5k",
+    # CIFAR-10 with every image re-encoded as JPEG of quality 75: not CIFAR-10.
+    "42fb3ed17758280ba0a283c00442f3c598fc49fa132b4f6e52a971501020cbe7": "cifar10-jpeg75",
 }
 
 Images = NDArray[np.uint8]

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from own_impl.data import MEAN, STD
+from own_impl.memory_format import memory_format
 from own_impl.operations import NAMES, OPERATIONS, Floats, Integers
 from own_impl.randaugment import apply_rounds
 from own_impl.transfer import constant, send
@@ -138,10 +139,10 @@ def cutout(images: torch.Tensor, centre: Floats, side: Floats) -> torch.Tensor:
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
-    """(N, 3, H, W) uint8 -> float32, zero mean and unit deviation per channel, channels last."""
+    """(N, 3, H, W) uint8 -> float32, zero mean and unit deviation per channel."""
     mean, std = (constant(x.astype(np.float32), images.device).view(3, 1, 1) for x in (MEAN, STD))
     inputs = images.float().div_(255).sub_(mean).div_(std)
-    return inputs.contiguous(memory_format=torch.channels_last)
+    return inputs.contiguous(memory_format=memory_format(inputs.device))
 
 
 def _reflected(first: Integers, size: int) -> Integers:

@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.datasets import CIFAR10
 
 from own_impl.config import Config
 
@@ -137,22 +136,25 @@ def _labelled_indices(config: Config, labels: Labels) -> Labels:
     return checked
 
 
-class _AnySums(CIFAR10):  # type: ignore[misc]  # torchvision is untyped
-    """CIFAR-10's layout with files of any content: the user named the folder."""
-
-    train_list: ClassVar = [[name, None] for name, _ in CIFAR10.train_list]
-    test_list: ClassVar = [[name, None] for name, _ in CIFAR10.test_list]
-    meta: ClassVar = CIFAR10.meta | {"md5": None}
-
-
 def _layout(root: Path) -> tuple[Images, Labels, Images, Labels]:
+    from torchvision.datasets import CIFAR10  # takes seconds to load
+
+    class AnySums(CIFAR10):  # type: ignore[misc]  # torchvision is untyped
+        """CIFAR-10's layout with files of any content: the user named the folder."""
+
+        train_list: ClassVar = [[name, None] for name, _ in CIFAR10.train_list]
+        test_list: ClassVar = [[name, None] for name, _ in CIFAR10.test_list]
+        meta: ClassVar = CIFAR10.meta | {"md5": None}
+
     try:
-        return _arrays(_AnySums(str(root), train=True), _AnySums(str(root), train=False))
+        return _arrays(AnySums(str(root), train=True), AnySums(str(root), train=False))
     except Exception as error:  # whatever a damaged pickle raises
         raise DataError(f"--data-dir {root}: no readable cifar-10-batches-py ({error})") from error
 
 
 def _cifar10() -> tuple[Images, Labels, Images, Labels]:
+    from torchvision.datasets import CIFAR10
+
     root = "data"
     try:
         return _arrays(CIFAR10(root, train=True, download=True), CIFAR10(root, train=False))
@@ -163,7 +165,7 @@ def _cifar10() -> tuple[Images, Labels, Images, Labels]:
         ) from error
 
 
-def _arrays(train: CIFAR10, test: CIFAR10) -> tuple[Images, Labels, Images, Labels]:
+def _arrays(train: Any, test: Any) -> tuple[Images, Labels, Images, Labels]:
     return (
         train.data,
         np.array(train.targets, dtype=np.int64),

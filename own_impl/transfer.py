@@ -16,16 +16,23 @@ def send(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[torch.Ten
 
     Each must fill a multiple of eight bytes.
     """
-    arrays = [np.ascontiguousarray(array) for array in arrays]
-    tensors = [torch.from_numpy(array) for array in arrays]
-    if device.type == "cpu":
+    tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
+    if device.type == "cpu" or not tensors:
         return tensors
-    packed = torch.cat([tensor.view(-1).view(torch.int64) for tensor in tensors])
-    whole = packed.pin_memory().to(device, non_blocking=True)
-    parts = torch.split(whole, [array.nbytes // 8 for array in arrays])
+    whole = packed(tensors).pin_memory().to(device, non_blocking=True)
+    return unpacked(whole, tensors)
+
+
+def packed(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """All the bytes of the tensors, one after the other, as int64."""
+    return torch.cat([tensor.view(-1).view(torch.int64) for tensor in tensors])
+
+
+def unpacked(whole: torch.Tensor, like: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Undo `packed`: tensors with shapes and types of `like`, that share the memory of `whole`."""
+    parts = torch.split(whole, [tensor.nbytes // 8 for tensor in like])
     return [
-        part.view(tensor.dtype).view(tensor.shape)
-        for part, tensor in zip(parts, tensors, strict=True)
+        part.view(tensor.dtype).view(tensor.shape) for part, tensor in zip(parts, like, strict=True)
     ]
 
 

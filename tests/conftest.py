@@ -17,17 +17,27 @@ FAKES = Path(__file__).resolve().parent / "fakes"
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     """A small data set in CIFAR-10's layout: 40 training and 5 test images of each class."""
-    random = np.random.default_rng(0)
     root = tmp_path / "data set"  # the space is on purpose
+    write_small_data(root)
+    return root
+
+
+def write_small_data(root: Path) -> None:
+    """Always the same images."""
+    random = np.random.default_rng(0)
     train = random.integers(0, 256, (400, 32, 32, 3), dtype=np.uint8)
     test = random.integers(0, 256, (50, 32, 32, 3), dtype=np.uint8)
     write_layout(root, train, np.arange(400) % 10, test, np.arange(50) % 10)
-    return root
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The stand-in implementation is there, and TorchSSL is not."""
+    use_fake(monkeypatch, tmp_path)
+
+
+def use_fake(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """What the fixture `fake` does, for fixtures of a wider scope."""
     path = [*harness.implementations.__path__, str(FAKES)]
     monkeypatch.setattr(harness.implementations, "__path__", path)
-    monkeypatch.setenv("TORCHSSL_DIR", str(tmp_path / "no torchssl"))
+    monkeypatch.setenv("TORCHSSL_DIR", str(folder / "no torchssl"))

@@ -29,8 +29,8 @@ def only_one(
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
-        holder = _holder(folder)
-        by = f" ({holder})" if holder else ""
+        other = holder(folder)
+        by = f" ({other})" if other else ""
         raise BadInput(
             f"RESULTS {folder}: another {what} is running in it{by}; wait for it, or name another "
             "folder"
@@ -40,7 +40,7 @@ def only_one(
             f"RESULTS {folder}: cannot be written ({error.strerror}); name a writable folder"
         ) from error
     try:
-        before = _holder(folder)
+        before = holder(folder)
         if before is not None and say is not None:
             say(f"{folder}: the {what} of {before} died here; going on from what it left")
         write_text(folder / HOLDER, this_process().model_dump_json() + "\n")
@@ -51,7 +51,8 @@ def only_one(
         lock.release()
 
 
-def _holder(folder: Path) -> Process | None:
+def holder(folder: Path) -> Process | None:
+    """Who holds `folder`, or held it when it died; None: nobody, or it cannot be told."""
     try:
         return Process.model_validate_json((folder / HOLDER).read_text(encoding="utf-8"))
     except (OSError, ValueError, ValidationError):

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from harness.data import Dataset, read_images
 from harness.profile import Profile
 
-STEPS = 24
+STEPS = 20
 PRECISIONS = ("float64", "float32")
 MODES = ("train", "eval")
 DRAWS = 6000  # views drawn by each side, for the distributions

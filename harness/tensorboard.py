@@ -1,0 +1,94 @@
+"""Both implementations' curves for TensorBoard, under the same tag names."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import status
+from harness.errors import BadInput
+from harness.records import Point
+from harness.terminal import Terminal
+
+FOLDER = ".tensorboard"  # hidden: made from runs/ at any time, and no result
+TAGS = {
+    "top1": "accuracy/top-1",
+    "top5": "accuracy/top-5",
+    "eval_loss": "loss/test",
+    "loss": "loss/train",
+    "loss_x": "loss/labelled",
+    "loss_u": "loss/unlabelled",
+    "mask": "mask",
+}
+EVERY_SECONDS = 10.0
+
+
+class Export:
+    """Writes the evaluations of all runs in a results folder; again, only what is new."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.out = folder / FOLDER
+        self._written: dict[str, tuple[Point, ...]] = {}
+
+    def update(self) -> int:
+        """Write what the logs hold and is not written; the number of evaluations written."""
+        written = 0
+        for state in status.read(self.folder):
+            before = self._written.get(state.name, ())
+            points = tuple(state.points)
+            if points[: len(before)] != before:  # trained anew, or on from a checkpoint
+                before = ()
+            if points != before:
+                anew = not before
+                self._write(state.name, points[len(before) :], anew)
+                written += len(points) - len(before)
+                self._written[state.name] = points
+        return written
+
+    def _write(self, name: str, points: Sequence[Point], anew: bool) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder = self.out / name
+        if anew:
+            for old in folder.glob("events.*"):
+                old.unlink()
+        writer: Any = SummaryWriter(str(folder), filename_suffix=f".{points[0].iteration}")
+        for point in points:
+            for field, tag in TAGS.items():
+                value = getattr(point, field)
+                if value is not None:
+                    writer.add_scalar(tag, value, point.iteration, walltime=point.seconds or 0.0)
+        writer.close()
+
+
+def show(folder: Path, terminal: Terminal, serve: bool = True, port: int = 6006) -> None:
+    """Export and, if asked to, serve until interrupted, with what comes in meanwhile.
+
+    Raises BadInput where there are no runs or TensorBoard cannot serve at `port`.
+    """
+    if not (folder / "runs").is_dir():
+        raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
+    export = Export(folder)
+    terminal.say(f"{export.update()} evaluations in {export.out}")
+    argv = [sys.executable, "-m", "tensorboard.main", "--logdir", str(export.out)]
+    argv += ["--port", str(port), "--load_fast=false"]
+    if not serve:
+        terminal.say("  tensorboard --logdir " + str(export.out))
+        return
+    terminal.say(f"http://localhost:{port}/ shows them; Ctrl-C ends it")
+    server = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while server.poll() is None:
+            time.sleep(EVERY_SECONDS)
+            export.update()
+    except KeyboardInterrupt:
+        return
+    finally:
+        server.terminate()
+        server.wait()
+    raise BadInput(f"PORT {port}: TensorBoard could not serve there; name another one")

@@ -1,0 +1,47 @@
+"""Rungs 1-4 as every comparison climbs them: what was asked for decides, the first is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.comparability import Evidence, Resolved, first_difference
+from harness.records import Facts
+
+SUMS = {"data_sha256": "d" * 64, "split_sha256": "5" * 64, "initial_weights_sha256": "1" * 64}
+
+
+def side(name: str = "own", failure: str = "", **settings: object) -> Evidence:
+    facts = Facts(torch_version="2.11.0", device="cpu", **SUMS)
+    return Evidence(name, facts, {k: Resolved(v, "log") for k, v in settings.items()}, failure)
+
+
+def test_equal_settings_break_nothing() -> None:
+    asked = {**SUMS, "lr": 0.03, "mu": 7}
+    assert first_difference(side(lr=0.03, mu=7), asked, [side("torchssl", lr=0.03, mu=7)]) is None
+
+
+def test_a_setting_that_was_not_asked_for_is_named() -> None:
+    found = first_difference(side(lr=0.03, mu=3), {"lr": 0.03, "mu": 7}, [])
+    assert str(found) == "rung 4, same hyper-parameters: mu: it used 3, asked for was 7"
+
+
+def test_where_nothing_was_asked_the_sides_must_agree() -> None:
+    peer = side("torchssl", strong_operations=3)
+    found = first_difference(side(strong_operations=2), {}, [peer])
+    assert str(found).endswith("strong_operations: it used 2, torchssl 3")
+
+
+@pytest.mark.parametrize(("used", "breaks"), [("bf16", None), ("fp32", None), ("tf32", 4)])
+def test_precision_may_be_declared_for_our_side_only(used: str, breaks: int | None) -> None:
+    found = first_difference(side(precision=used), {"precision": "bf16"}, [])
+    assert (found and found.rung) == breaks
+
+
+def test_what_a_side_does_not_record_accuses_nobody() -> None:
+    assert first_difference(side(), {"lr": 0.1}, [side("torchssl", lr=0.2)]) is None
+
+
+def test_sums_come_before_settings() -> None:
+    found = first_difference(side(lr=1.0), {"lr": 0.03, "data_sha256": "e" * 64}, [])
+    assert found is not None
+    assert found.rung == 1

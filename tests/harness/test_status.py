@@ -1,0 +1,117 @@
+"""`make status`: each run as its files tell it, live or not, and against finished runs."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness import status
+from harness.errors import BadInput
+from harness.records import Manifest, Point, Start, Status, write_manifest
+from harness.status import State, on_track
+from harness.terminal import Terminal
+from tests.faults.comparison import NAME, Comparison, wait_for
+
+
+def shown(results: Path) -> str:
+    out = io.StringIO()
+    status.show(results, ["quick"], Terminal(Console(file=out, soft_wrap=True)))
+    return out.getvalue()
+
+
+def state(top1: list[float], seed: int = 0, done: bool = True, labels: int = 40) -> State:
+    manifest = Manifest(
+        implementation="own",
+        labels=labels,
+        seed=seed,
+        settings={"iterations": 100},
+        status=Status.DONE if done else Status.RUNNING,
+    )
+    points = [Point(iteration=10 * n + 1, top1=value) for n, value in enumerate(top1)]
+    return State(f"{labels}-seed{seed}-own", manifest, "", None, points)
+
+
+@pytest.mark.usefixtures("fake")
+def test_while_it_runs_when_it_was_killed_and_when_it_is_done(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "steady-hang")
+    comparison = Comparison(tmp_path / "results", data_dir)
+    with comparison.running(seeds=[0, 1]) as process:
+        wait_for((comparison.run_folder / "attempt-1/checkpoint.pt").exists)
+        live = shown(comparison.results)
+        process.kill()
+        process.join()
+    assert re.search(r"compared by process \d+ on \S+", live)
+    assert re.search(rf"{NAME} +running \(process \d+ on \S+\) +\d+/60 +10.0 +\d+s", live)
+    assert "no finished run of its kind" in live and live.endswith("1 running\n")
+
+    dead = shown(comparison.results)
+    assert "compared by" not in dead
+    assert "stopped: its process is gone; 'make compare' goes on with it" in dead
+    assert dead.endswith("1 stopped; 'make compare' goes on with it\n")
+
+    monkeypatch.setenv("FAKE_MODE", "steady")
+    comparison.run()
+    done = shown(comparison.results)
+    assert re.search(rf"{NAME} +done +60/60 +50.00 at 60", done)
+    assert done.endswith("\n1 done\n")
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_failed_run_says_why(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "says")
+    monkeypatch.setenv("FAKE_SAYS", "No space left on device")
+    comparison = Comparison(tmp_path / "results", data_dir)
+    comparison.run()
+    assert "failed: exit code 1: No space left on device; free some space" in shown(
+        comparison.results
+    )
+
+
+def test_a_folder_without_runs_says_what_makes_some(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no runs in it; 'make compare' makes some"):
+        shown(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict"),
+    [(52.0, "yes: 3 finished runs had 50.00 ± 2.00 there"), (44.1, "yes: "), (43.9, "no: ")],
+)
+def test_on_track_against_finished_runs_at_the_same_iteration(last: float, verdict: str) -> None:
+    finished = [state([10, top1, 99], seed) for seed, top1 in enumerate((48.0, 50.0, 52.0), 1)]
+    others = [state([10, 90], 4, labels=250), state([10, 90], 5, done=False)]
+    now = state([10, last], done=False)
+    assert on_track(now, [now, *finished, *others]).startswith(verdict)
+
+
+def test_on_track_with_little_to_go_by() -> None:
+    now = state([10, 47.5], done=False)
+    assert on_track(now, [now]) == "no finished run of its kind"
+    assert on_track(now, [now, state([10, 50.0], 1)]) == "-2.50 against the one finished run"
+    assert on_track(state([], done=False), []) == ""
+
+
+def test_a_run_of_another_machine_is_judged_by_its_heartbeat(tmp_path: Path) -> None:
+    worker = {"pid": 1, "host": "elsewhere", "born": "x"}
+    manifest = Manifest(
+        implementation="own",
+        labels=40,
+        seed=0,
+        settings={"iterations": 100},
+        status=Status.RUNNING,
+        starts=(Start(attempt=1, started=""),),
+        worker=worker,  # type: ignore[arg-type]
+        heartbeat="2020-01-01T00:00:00+00:00",
+    )
+    folder = tmp_path / "quick/runs/40-seed0-own"
+    write_manifest(folder, manifest)
+    assert re.search(r"running on elsewhere, but not heard of for \d+d", shown(tmp_path))
+    write_manifest(folder, manifest.model_copy(update={"heartbeat": ""}))
+    assert "running (process 1 on elsewhere)" in shown(tmp_path)

@@ -1,0 +1,108 @@
+"""Event files that TensorBoard itself reads back: the same tags for every implementation."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness import tensorboard
+from harness.errors import BadInput
+from harness.records import Manifest, Status, write_manifest
+from harness.tensorboard import TAGS, Export
+from harness.terminal import Terminal
+from tests.conftest import REPOSITORY
+
+LOGS = REPOSITORY / "tests/logs"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A run of each implementation, from recorded logs."""
+    logs = {
+        "own": ("metrics.jsonl", LOGS / "own-30.jsonl"),
+        "torchssl": ("torchssl/log.txt", LOGS / "torchssl-60-run0.txt"),
+    }
+    for name, (place, log) in logs.items():
+        manifest = Manifest(
+            implementation=name,
+            labels=40,
+            seed=0,
+            settings={"iterations": 60, "test_class_counts": [50] * 10},
+            status=Status.DONE,
+        )
+        folder = tmp_path / "quick/runs" / f"40-seed0-{name}"
+        write_manifest(folder, manifest)
+        copy = folder / "attempt-1" / place
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(log.read_bytes())
+    return tmp_path / "quick"
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    code = (
+        "import json, sys\n"
+        "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator\n"
+        "found = EventAccumulator(sys.argv[1]).Reload()\n"
+        "print(json.dumps({tag: [[e.step, e.value] for e in found.Scalars(tag)]"
+        " for tag in found.Tags()['scalars']}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(folder)], capture_output=True, text=True
+    )
+    import json
+
+    content: dict[str, Any] = json.loads(done.stdout)
+    return {tag: [(step, value) for step, value in pairs] for tag, pairs in content.items()}
+
+
+def test_both_implementations_have_the_same_tags_and_only_news_is_added(results: Path) -> None:
+    log = results / "runs/40-seed0-own/attempt-1/metrics.jsonl"
+    whole = log.read_text()
+    log.write_text("".join(whole.splitlines(keepends=True)[:3]))  # two evaluations
+    export = Export(results)
+    assert export.update() == 2 + 4
+    assert export.update() == 0
+    log.write_text(whole)
+    assert export.update() == 1
+    own, theirs = (scalars(results / ".tensorboard" / f"40-seed0-{n}") for n in ("own", "torchssl"))
+    assert set(own) == set(theirs) == set(TAGS.values())
+    assert own["accuracy/top-1"] == [(10, pytest.approx(13.2)), (20, pytest.approx(12.4)),
+                                     (30, pytest.approx(13.4))]  # fmt: skip
+    assert [step for step, _ in theirs["accuracy/top-1"]] == [1, 21, 41, 60]
+
+
+def test_a_run_that_is_trained_anew_replaces_its_curve(results: Path) -> None:
+    export = Export(results)
+    export.update()
+    log = results / "runs/40-seed0-own/attempt-1/metrics.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    log.write_text(lines[0] + lines[1].replace('"top1": 13.2', '"top1": 20.0'))
+    assert export.update() != 0
+    curve = scalars(results / ".tensorboard/40-seed0-own")["accuracy/top-1"]
+    assert curve == [(10, pytest.approx(20.0))]
+
+
+def test_without_serving_the_command_is_said(results: Path) -> None:
+    out = io.StringIO()
+    terminal = Terminal(Console(file=out, soft_wrap=True))
+    tensorboard.show(results, terminal, serve=False)
+    assert "7 evaluations in" in out.getvalue() and "tensorboard --logdir" in out.getvalue()
+    with pytest.raises(BadInput, match="'make compare' makes some"):
+        tensorboard.show(results / "nothing", terminal)
+
+
+def test_a_port_that_is_taken_is_said(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    monkeypatch.setattr(tensorboard, "EVERY_SECONDS", 0.2)
+    with socket.socket() as taken, pytest.raises(BadInput, match=r"PORT \d+: .*name another one"):
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        tensorboard.show(results, Terminal(Console(file=io.StringIO())), port=port)

@@ -1,0 +1,112 @@
+"""What only a GPU can show: the same views as on the CPU, and a loop that never waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from own_impl import machine
+from own_impl.augment import (
+    OPERATIONS,
+    POLICIES,
+    apply,
+    draw_strong,
+    draw_weak,
+    normalise,
+    strong_views,
+    weak_views,
+)
+from own_impl.batches import Batches, draw_batch
+from own_impl.config import Config
+from own_impl.data import load
+from own_impl.fixmatch import FixMatch
+from own_impl.operations import Operation
+from own_impl.train import train
+from own_impl.wideresnet import WideResNet
+
+Tiny = Callable[..., Config]
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here"),
+]
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (50, 3, 32, 32), dtype=np.uint8)
+    narrow = (random.integers(0, 200, (50, 3, 1, 1)) + noise // 8).clip(0, 255).astype(np.uint8)
+    return torch.from_numpy(np.concatenate([noise, narrow]))
+
+
+@pytest.fixture(autouse=True)
+def _settings_as_they_were() -> Iterator[None]:
+    yield
+    torch.cuda.set_sync_debug_mode("default")
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_operations_are_the_cpus_pixel_for_pixel(
+    operation: Operation, images: torch.Tensor
+) -> None:
+    magnitudes = np.linspace(operation.low, operation.high, len(images))
+    on_gpu = apply(operation.name, images.cuda(), magnitudes)
+    assert torch.equal(on_gpu.cpu(), apply(operation.name, images, magnitudes))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_views_are_the_cpus_pixel_for_pixel(policy: str, images: torch.Tensor) -> None:
+    random = np.random.default_rng(1)
+    strong = draw_strong(len(images), (32, 32), POLICIES[policy], random)
+    weak = draw_weak(len(images), random)
+    there = images.cuda()
+    assert torch.equal(strong_views(there, strong).cpu(), strong_views(images, strong))
+    assert torch.equal(weak_views(there, weak).cpu(), weak_views(images, weak))
+    torch.testing.assert_close(normalise(there).cpu(), normalise(images), rtol=0, atol=1e-6)
+
+
+def test_batches_are_the_cpus(tiny: Tiny) -> None:
+    config = tiny()
+    data = load(config)
+    ours = draw_batch(data, config, 3, torch.device("cuda"))
+    expected = draw_batch(data, config, 3, torch.device("cpu"))
+    assert torch.equal(ours.targets.cpu(), expected.targets)
+    torch.testing.assert_close(ours.strong.cpu(), expected.strong, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
+def test_nothing_in_the_loop_waits_for_the_device(tiny: Tiny, precision: str) -> None:
+    config = tiny(device="cuda", precision=precision, batch_size=8, mu=7, iterations=200)
+    device = machine.prepare(config)
+    data = load(config)
+    model = FixMatch(WideResNet(10, 1).to(device), config)
+    batches = Batches(data, config, device)
+    for k in range(3):
+        model.step(batches[k])
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    for k in range(3, 3 + 2 * batches.together):  # past the making of further batches
+        model.step(batches[k])
+    torch.cuda.set_sync_debug_mode("default")
+    model.check_finite()
+
+
+def test_equal_seeds_give_equal_deterministic_runs(tiny: Tiny) -> None:
+    results = [
+        train(tiny(device="cuda", deterministic=True, out=tiny().out / name)) for name in "ab"
+    ]
+    assert results[0] == results[1]
+
+
+def test_fp32_is_computed_in_full(tiny: Tiny) -> None:
+    machine.prepare(tiny(device="cuda", precision="fp32"))
+    x = torch.randn(8, 64, 16, 16, generator=torch.Generator().manual_seed(0))
+    w = torch.randn(64, 64, 3, 3, generator=torch.Generator().manual_seed(1))
+    exact = torch.nn.functional.conv2d(x.double(), w.double())
+    ours = torch.nn.functional.conv2d(x.cuda(), w.cuda()).cpu().double()
+    assert ((ours - exact).abs().max() / exact.abs().max()).item() < 1e-5  # tf32: about 1e-3

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import diff, outputs, pipeline, profile, selection, verify
+from harness.attempt import Limits
 from harness.diff import Diff
 from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.pipeline import Question
@@ -34,6 +35,7 @@ class Check:
     seeds: Sequence[int] | None = None
     iterations: int | None = None
     data_dir: Path | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass
@@ -95,6 +97,7 @@ def _question(check: Check, name: str, folder: Path) -> Question:
         results=check.out / FRESH,
         iterations=check.iterations,
         data_dir=check.data_dir,
+        limits=check.limits,
     )
 
 

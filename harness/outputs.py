@@ -50,7 +50,8 @@ FIGURES = {
     "training": (
         "Losses and mask",
         "Labelled loss, unlabelled loss and the share of unlabelled images above the threshold, "
-        "each of the last batch before an evaluation.",
+        "each of the last batch before an evaluation, where the log has them: TorchSSL logs none "
+        "for an evaluation after the last iteration.",
     ),
     "per-class": (
         "Accuracy by class",

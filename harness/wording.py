@@ -16,9 +16,9 @@ SPREAD = (
 TEST = (
     "Differences are paired by seed: both sides had the same images, labelled images and initial "
     "weights. Equivalent: two one-sided t-tests (TOST, 5%) place the mean difference inside the "
-    "margin that the profile states. Different: not so, and the 95% interval of the mean "
-    "difference excludes 0. Inconclusive: neither. A difference can be equivalent and yet not "
-    "zero; that is said. Each label count is judged by itself."
+    "margin that the profile states, that is, its 90% interval lies there. Different: not so, and "
+    "the 95% interval of the mean difference excludes 0. Inconclusive: neither. A difference can "
+    "be equivalent and yet not zero; that is said. Each label count is judged by itself."
 )
 
 
@@ -121,7 +121,8 @@ def verdict(pairing: Pairing, titles: Mapping[str, str]) -> str:
 
 
 def _because(result: Equivalence) -> str:
-    test = f"TOST at ±{result.margin:.2f}: {p_value(result.p or 0.0)}"
+    inner = f" (90% interval {interval(result.inner)})" if result.inner else ""
+    test = f"TOST at ±{result.margin:.2f}: {p_value(result.p or 0.0)}{inner}"
     if result.differences.deviation == 0:
         test += " (all differences are equal: these seeds show no spread)"
     if result.verdict is Verdict.EQUIVALENT:

@@ -133,7 +133,10 @@ def test_without_the_reference_there_is_nothing_to_compare_with() -> None:
 @pytest.mark.parametrize(
     ("accuracies", "verdict", "words"),
     [
-        ([(80.0, 80.2), (81.0, 80.8), (82.0, 82.0)], "equivalent", ["TOST at ±5.00: p < 0.001."]),
+        (
+            [(80.0, 80.2), (81.0, 80.8), (82.0, 82.0)], "equivalent",
+            ["TOST at ±5.00: p < 0.001 (90% interval [-0.34, 0.34])."],
+        ),
         (
             [(80.5, 80.0), (81.5, 81.0), (82.6, 82.0)], "equivalent, not zero",
             ["+0.53 points on average over 3 seeds", "excludes 0: small, but not nothing"],

@@ -56,7 +56,7 @@ def run(check: Check, terminal: Terminal) -> None:
     name, _ = profile.resolve_auto(check.profile)
     settings = profile.load(name)
     folder = check.results / name
-    question = _question(check, name, folder)
+    question = _question(check, settings, folder)
     findings = Findings([f"# Accuracy check of {name}", ""])
     steps = (_verify, _diff)
     for step in steps:
@@ -71,9 +71,9 @@ def run(check: Check, terminal: Terminal) -> None:
         raise Incomplete("; ".join(findings.lost))
 
 
-def _question(check: Check, name: str, folder: Path) -> Question:
+def _question(check: Check, settings: Profile, folder: Path) -> Question:
     """The fresh comparison; only of what is committed. Raises BadInput for anything else."""
-    committed, _ = diff.now(folder)
+    committed, _ = diff.now(folder, settings)
     if not len(committed):
         raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
     there = {
@@ -93,7 +93,7 @@ def _question(check: Check, name: str, folder: Path) -> Question:
         labels=asked["LABELS"],
         seeds=asked["SEEDS"],
         implementations=sorted(set(committed["implementation"])),
-        profile=name,
+        profile=settings.name,
         results=check.out / FRESH,
         iterations=check.iterations,
         data_dir=check.data_dir,
@@ -131,8 +131,8 @@ def _fresh(
         pipeline.compare(question, terminal)
     except Incomplete as error:
         findings.lines += [f"✗ {error}", ""]
-    committed, _ = diff.now(folder)
-    fresh, _ = diff.now(question.results / question.profile)
+    committed, _ = diff.now(folder, settings)
+    fresh, _ = diff.now(question.results / question.profile, settings)
     asked = committed[
         committed["labels"].isin(question.labels) & committed["seed"].isin(question.seeds)
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import diff, outputs, pipeline, profile, selection, verify
+from harness.attempt import Limits
 from harness.diff import Diff
 from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.pipeline import Question
@@ -34,6 +35,7 @@ class Check:
     seeds: Sequence[int] | None = None
     iterations: int | None = None
     data_dir: Path | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass
@@ -54,7 +56,7 @@ def run(check: Check, terminal: Terminal) -> None:
     name, _ = profile.resolve_auto(check.profile)
     settings = profile.load(name)
     folder = check.results / name
-    question = _question(check, name, folder)
+    question = _question(check, settings, folder)
     findings = Findings([f"# Accuracy check of {name}", ""])
     steps = (_verify, _diff)
     for step in steps:
@@ -69,9 +71,9 @@ def run(check: Check, terminal: Terminal) -> None:
         raise Incomplete("; ".join(findings.lost))
 
 
-def _question(check: Check, name: str, folder: Path) -> Question:
+def _question(check: Check, settings: Profile, folder: Path) -> Question:
     """The fresh comparison; only of what is committed. Raises BadInput for anything else."""
-    committed, _ = diff.now(folder)
+    committed, _ = diff.now(folder, settings)
     if not len(committed):
         raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
     there = {
@@ -91,10 +93,11 @@ def _question(check: Check, name: str, folder: Path) -> Question:
         labels=asked["LABELS"],
         seeds=asked["SEEDS"],
         implementations=sorted(set(committed["implementation"])),
-        profile=name,
+        profile=settings.name,
         results=check.out / FRESH,
         iterations=check.iterations,
         data_dir=check.data_dir,
+        limits=check.limits,
     )
 
 
@@ -128,8 +131,8 @@ def _fresh(
         pipeline.compare(question, terminal)
     except Incomplete as error:
         findings.lines += [f"✗ {error}", ""]
-    committed, _ = diff.now(folder)
-    fresh, _ = diff.now(question.results / question.profile)
+    committed, _ = diff.now(folder, settings)
+    fresh, _ = diff.now(question.results / question.profile, settings)
     asked = committed[
         committed["labels"].isin(question.labels) & committed["seed"].isin(question.seeds)
     ]

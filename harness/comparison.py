@@ -30,6 +30,7 @@ class Cell:
     accuracies: Mapping[int, float]
     lost: tuple[str, ...]  # statuses of the runs that are not done
     done: int
+    chance: float  # what guessing gives
 
     @property
     def sample(self) -> Sample | None:
@@ -58,6 +59,7 @@ class Pairing:
     """An implementation minus the reference at one label count, seed by seed.
 
     `result` is None where no seed is done on both sides; `checkpoints` is set for a single seed.
+    `near_chance`: both means are below twice what guessing gives, so that nothing is learnt yet.
     """
 
     labels: int
@@ -67,6 +69,7 @@ class Pairing:
     differences: Mapping[int, float]
     result: Equivalence | None
     checkpoints: Checkpoints | None
+    near_chance: bool
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,12 @@ def cell(runs: Sequence[Run], implementation: str, labels: int, rule: str) -> Ce
         accuracies={seed: value for seed, value in accuracies.items() if value is not None},
         lost=tuple(run.status.value for run in here if run.status is not Status.DONE),
         done=len(done),
+        chance=max((_chance(run) for run in done), default=0.0),
     )
+
+
+def _chance(run: Run) -> float:
+    return 100 / max(1, len(run.manifest.settings["test_class_counts"]))
 
 
 def _pairing(ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoints) -> Pairing:
@@ -182,6 +190,10 @@ def _pairing(ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoin
         checkpoints=None
         if single is None
         else checkpoints.of(ours.labels, single, (ours.implementation, theirs.implementation)),
+        near_chance=all(
+            cell.sample is not None and cell.sample.mean < 2 * cell.chance
+            for cell in (ours, theirs)
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import git
 import pandas as pd
 
-from harness import checklist, outputs, runs, selection, table
+from harness import checklist, outputs, selection, table
 from harness import profile as profiles
 from harness.checklist import Accepted, Change
 from harness.errors import BadInput, CheckFailed
@@ -69,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Diff:
-    """All cells of both tables; `stale` says how the table on disk is not what its runs give."""
+    """All cells of both tables; `stale` names a table on disk that the runs do not give."""
 
     base: str
     rule: str
@@ -133,21 +133,24 @@ def read(content: bytes, name: str) -> pd.DataFrame:
     return frame
 
 
-def now(folder: Path) -> tuple[pd.DataFrame, str]:
-    """The table that the runs in `folder` give, and how the one on disk differs ('' if not)."""
+def now(folder: Path, profile: Profile) -> tuple[pd.DataFrame, str]:
+    """The table that the runs in `folder` give, and which one on disk they do not ('' if none)."""
     if not (folder / "runs").is_dir():
         raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
-    text = table.to_csv(table.runs_frame(runs.load_all(folder)))
-    path = folder / outputs.TABLE
-    written = path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
-    stale = "" if written == text else f"{path} is not what runs/ give: see 'make verify'"
-    return read(text.encode(), str(path)), stale
+    given = outputs.tables(folder, profile)
+    other = [
+        folder / name
+        for name, content in given.items()
+        if not (folder / name).is_file() or (folder / name).read_bytes() != content
+    ]
+    stale = f"{other[0]} is not what runs/ give: see 'make verify'" if other else ""
+    return read(given[outputs.TABLE], str(folder / outputs.TABLE)), stale
 
 
 def against(folder: Path, profile: Profile, spec: str) -> tuple[Diff, Base]:
     """The results in `folder` now against `spec`."""
     before = base(spec, folder)
-    after, stale = now(folder)
+    after, stale = now(folder, profile)
     done = after[after["status"] == Status.DONE.value]
     rule = selection.in_use(profile.selection, [int(n) for n in done["evaluations"].dropna()])
     rows = cells(before.table, after, profile, rule, checklist.accepted(folder))

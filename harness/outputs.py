@@ -50,7 +50,8 @@ FIGURES = {
     "training": (
         "Losses and mask",
         "Labelled loss, unlabelled loss and the share of unlabelled images above the threshold, "
-        "each of the last batch before an evaluation.",
+        "each of the last batch before an evaluation, where the log has them: TorchSSL logs none "
+        "for an evaluation after the last iteration.",
     ),
     "per-class": (
         "Accuracy by class",
@@ -93,13 +94,7 @@ def build(folder: Path, profile: Profile) -> dict[str, bytes]:
     ]
     points = table.points_frame(found)
     drawn = _draw(main, points[points["status"] == Status.DONE.value], judged, titles)
-    content = {
-        SUMS: _sums(folder, found).encode(),
-        TABLE: table.to_csv(table.runs_frame(found)).encode(),
-        POINTS: table.to_csv(points).encode(),
-        MARKDOWN: markdown.render(main).encode(),
-        LATEX: latex.render(main).encode(),
-    }
+    content = _tables(folder, main)
     pictures = []
     for name, picture in drawn.items():
         content |= {f"{name}.{kind}": figure.render(picture, kind) for kind in ("svg", "png")}
@@ -109,6 +104,25 @@ def build(folder: Path, profile: Profile) -> dict[str, bytes]:
     )
     content[REPORT] = page.encode()
     return content
+
+
+def tables(folder: Path, profile: Profile) -> dict[str, bytes]:
+    """The first of `build`'s outputs: sums and tables, without what takes time to draw."""
+    profile = profiles.load(profile.name)
+    found = runs.load_all(folder)
+    judged = _predictions(folder, found)
+    main = comparison.build(found, profile, _titles(), judged, published.load())
+    return _tables(folder, main)
+
+
+def _tables(folder: Path, main: Comparison) -> dict[str, bytes]:
+    return {
+        SUMS: _sums(folder, main.runs).encode(),
+        TABLE: table.to_csv(table.runs_frame(main.runs)).encode(),
+        POINTS: table.to_csv(table.points_frame(main.runs)).encode(),
+        MARKDOWN: markdown.render(main).encode(),
+        LATEX: latex.render(main).encode(),
+    }
 
 
 def under(folder: Path, profile: Profile, rule: str) -> Comparison:

@@ -45,9 +45,10 @@ class Verdict(StrEnum):
 class Equivalence:
     """Verdict on paired differences at a margin.
 
-    `p` is the larger of the two one-sided p-values of TOST; `nonzero` says whether the 95%
-    interval excludes 0; `seeds_needed` is set where the verdict is inconclusive, and None there
-    if no number up to 1,000 would do or the spread is not known.
+    `p` is the larger of the two one-sided p-values of TOST, `inner` the 90% interval that it holds
+    against the margin; `nonzero` says whether the 95% interval excludes 0; `seeds_needed` is set
+    where the verdict is inconclusive, and None there if no number up to 1,000 would do or the
+    spread is not known.
     """
 
     differences: Sample
@@ -56,6 +57,7 @@ class Equivalence:
     nonzero: bool
     verdict: Verdict
     seeds_needed: int | None = None
+    inner: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,21 +93,26 @@ def equivalence(differences: Sequence[float], margin: float) -> Equivalence:
     sample = describe(differences)
     if sample.deviation is None or sample.interval is None:
         return Equivalence(sample, margin, None, False, Verdict.INCONCLUSIVE)
-    if sample.deviation == 0:
+    error = sample.deviation / sample.n**0.5
+    if error == 0:
         p = float(abs(sample.mean) >= margin)
     else:
-        error = sample.deviation / sample.n**0.5
         p = float(stats.t.sf((margin - abs(sample.mean)) / error, sample.n - 1))
+    half = float(stats.t.ppf(1 - LEVEL, sample.n - 1)) * error
     low, high = sample.interval
     nonzero = low > NO_SPREAD or high < -NO_SPREAD
+    verdict = Verdict.INCONCLUSIVE
     if p < LEVEL:
-        return Equivalence(sample, margin, p, nonzero, Verdict.EQUIVALENT)
-    if nonzero:
-        return Equivalence(sample, margin, p, nonzero, Verdict.DIFFERENT)
-    needed = seeds_needed(sample.mean, sample.deviation, margin)
-    # Where so many should have done by now, they were unlucky: one more is the least.
-    needed = None if needed is None else max(needed, sample.n + 1)
-    return Equivalence(sample, margin, p, nonzero, Verdict.INCONCLUSIVE, needed)
+        verdict = Verdict.EQUIVALENT
+    elif nonzero:
+        verdict = Verdict.DIFFERENT
+    needed = None
+    if verdict is Verdict.INCONCLUSIVE:
+        needed = seeds_needed(sample.mean, sample.deviation, margin)
+        # Where so many should have done by now, they were unlucky: one more is the least.
+        needed = None if needed is None else max(needed, sample.n + 1)
+    inner = (sample.mean - half, sample.mean + half)
+    return Equivalence(sample, margin, p, nonzero, verdict, needed, inner)
 
 
 def seeds_needed(mean: float, deviation: float, margin: float) -> int | None:

@@ -16,9 +16,9 @@ SPREAD = (
 TEST = (
     "Differences are paired by seed: both sides had the same images, labelled images and initial "
     "weights. Equivalent: two one-sided t-tests (TOST, 5%) place the mean difference inside the "
-    "margin that the profile states. Different: not so, and the 95% interval of the mean "
-    "difference excludes 0. Inconclusive: neither. A difference can be equivalent and yet not "
-    "zero; that is said. Each label count is judged by itself."
+    "margin that the profile states, that is, its 90% interval lies there. Different: not so, and "
+    "the 95% interval of the mean difference excludes 0. Inconclusive: neither. A difference can "
+    "be equivalent and yet not zero; that is said. Each label count is judged by itself."
 )
 
 
@@ -93,6 +93,8 @@ def verdict_word(pairing: Pairing) -> str:
     """One or two words for a column."""
     if pairing.result is None:
         return "no pair"
+    if pairing.near_chance:
+        return "near chance"
     if pairing.result.verdict is Verdict.EQUIVALENT and pairing.result.nonzero:
         return "equivalent, not zero"
     return pairing.result.verdict.value
@@ -105,6 +107,8 @@ def verdict(pairing: Pairing, titles: Mapping[str, str]) -> str:
     if result is None:
         return f"No seed is done by both {ours} and {theirs}: nothing can be said."
     text = f"{ours} minus {theirs} is {result.differences.mean:+.2f} points"
+    if pairing.near_chance:
+        return f"{text}, but both are near chance: nothing is learnt yet, so nothing can be said."
     if result.differences.interval is None or result.p is None:
         return (
             f"{text} with one seed, whose spread is unknown: at least two are needed. "
@@ -117,7 +121,8 @@ def verdict(pairing: Pairing, titles: Mapping[str, str]) -> str:
 
 
 def _because(result: Equivalence) -> str:
-    test = f"TOST at ±{result.margin:.2f}: {p_value(result.p or 0.0)}"
+    inner = f" (90% interval {interval(result.inner)})" if result.inner else ""
+    test = f"TOST at ±{result.margin:.2f}: {p_value(result.p or 0.0)}{inner}"
     if result.differences.deviation == 0:
         test += " (all differences are equal: these seeds show no spread)"
     if result.verdict is Verdict.EQUIVALENT:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from harness import accuracy_check, outputs, pipeline, profile
 from harness.accuracy_check import Check
+from harness.attempt import Limits
 from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.pipeline import Question
 from harness.terminal import Terminal
@@ -108,7 +109,7 @@ def test_a_fresh_run_that_fails_is_incomplete(
     clone: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_MODE", "crash")
-    asked, summary = check(clone, data_dir)
+    asked, summary = check(clone, data_dir, limits=Limits(retries=0))
     with pytest.raises(Incomplete, match=r"fresh 40 labels fake: failed \(seed 0 failed\)"):
         accuracy_check.run(asked, terminal())
     assert "✗ failed: seed 0 failed" in summary.read_text()

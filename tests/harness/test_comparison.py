@@ -133,7 +133,10 @@ def test_without_the_reference_there_is_nothing_to_compare_with() -> None:
 @pytest.mark.parametrize(
     ("accuracies", "verdict", "words"),
     [
-        ([(80.0, 80.2), (81.0, 80.8), (82.0, 82.0)], "equivalent", ["TOST at ±5.00: p < 0.001."]),
+        (
+            [(80.0, 80.2), (81.0, 80.8), (82.0, 82.0)], "equivalent",
+            ["TOST at ±5.00: p < 0.001 (90% interval [-0.34, 0.34])."],
+        ),
         (
             [(80.5, 80.0), (81.5, 81.0), (82.6, 82.0)], "equivalent, not zero",
             ["+0.53 points on average over 3 seeds", "excludes 0: small, but not nothing"],
@@ -160,6 +163,14 @@ def test_verdicts_are_said_with_their_numbers(
     for word in words:
         assert word in text
     assert "same" not in text
+
+
+def test_two_untrained_networks_are_not_called_equivalent() -> None:
+    found = build([r for seed in range(3) for r in pair(seed, 10.0 + seed, 10.2 + seed)])
+    assert wording.verdict_word(found.pairings[0]) == "near chance"
+    assert "nothing is learnt yet" in wording.verdict(found.pairings[0], found.titles)
+    learnt = build([r for seed in range(3) for r in pair(seed, 10.0, 60.0 + seed)])
+    assert wording.verdict_word(learnt.pairings[0]) == "different"
 
 
 def test_the_number_of_seeds_that_would_decide_is_said() -> None:

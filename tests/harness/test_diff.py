@@ -156,8 +156,12 @@ def folder(clone: Path, tmp_path: Path) -> Path:
 def rerun(folder: Path, shift: float) -> None:
     """As if own had been trained again with other code."""
     made.run(folder, "own", 40, 0, shift=shift, judged=False)
-    text = table.to_csv(table.runs_frame(runs.load_all(folder)))
-    (folder / "table.csv").write_text(text)
+    write_tables(folder)
+
+
+def write_tables(folder: Path) -> None:
+    for name, content in outputs.tables(folder, QUICK).items():
+        (folder / name).write_bytes(content)
 
 
 @pytest.mark.parametrize(("shift", "holds"), [(2.0, True), (-30.0, False)])
@@ -187,6 +191,27 @@ def test_a_table_that_its_runs_do_not_give_is_no_pass(folder: Path) -> None:
     assert "table.csv is not what runs/ give: see 'make verify'" in found.failures[0]
     path.unlink()
     assert not diff.against(folder, QUICK, "HEAD")[0].holds
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("table.md", "71.60", "71.61"),
+        ("table.tex", "71.60", "71.61"),
+        ("points.csv", "71.60", "71.61"),
+        ("runs/40-seed0-torchssl/attempt-1/torchssl/log.txt", "at 0 iters", "at 7 iters"),
+    ],
+)
+def test_any_digit_or_log_line_that_is_altered_is_no_pass(
+    folder: Path, name: str, old: str, new: str
+) -> None:
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new, 1))
+    found, _ = diff.against(folder, QUICK, "HEAD")
+    assert not found.holds
+    reported = "runs.sha256" if name.endswith("log.txt") else name
+    assert f"{reported} is not what runs/ give" in found.stale
 
 
 @pytest.mark.parametrize(
@@ -226,7 +251,7 @@ def test_a_file_that_is_no_table(tmp_path: Path, text: str, message: str) -> Non
 
 def test_no_runs(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no runs in it"):
-        diff.now(tmp_path)
+        diff.now(tmp_path, QUICK)
 
 
 def test_an_accepted_change_passes_until_it_moves_again(folder: Path) -> None:
@@ -254,7 +279,7 @@ def test_nothing_to_accept_leaves_no_file(folder: Path) -> None:
 def test_a_lost_accuracy_is_never_accepted(folder: Path) -> None:
     rerun(folder, -30.0)
     shutil.rmtree(folder / "runs" / "40-seed0-torchssl")
-    (folder / "table.csv").write_text(table.to_csv(table.runs_frame(runs.load_all(folder))))
+    write_tables(folder)
     found, before = diff.against(folder, QUICK, "HEAD")
     with pytest.raises(CheckFailed, match="nothing accepted: 40 labels torchssl: missing"):
         diff.accept(folder, QUICK, found, before, "who needs it")

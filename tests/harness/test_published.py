@@ -89,3 +89,11 @@ def test_what_is_not_yaml_is_refused(tmp_path: Path) -> None:
     path.write_text("rows: [\n")
     with pytest.raises(BadInput, match=r"published\.yaml"):
         published.load(path)
+
+
+def test_no_caveat_is_cut_by_what_yaml_takes_for_a_comment() -> None:
+    """` #38` begins one outside quotes."""
+    for line in FILE.read_text(encoding="utf-8").splitlines():
+        if "caveat: " in line:
+            text = line.split("caveat: ")[1].strip('"')
+            assert text in [row.caveat for row in published.load().rows]

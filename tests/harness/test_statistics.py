@@ -62,6 +62,8 @@ def test_equivalent_is_the_ninety_percent_interval_inside_the_margin() -> None:
     values = [0.3, -0.7, 1.9, 0.4]
     half = stats.t.ppf(0.95, 3) * np.std(values, ddof=1) / 2
     edge = abs(np.mean(values)) + half
+    inner = equivalence(values, 1.5).inner
+    assert inner == pytest.approx((np.mean(values) - half, np.mean(values) + half))
     assert equivalence(values, edge * 1.001).verdict is Verdict.EQUIVALENT
     assert equivalence(values, edge * 0.999).verdict is Verdict.INCONCLUSIVE
 

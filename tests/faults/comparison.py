@@ -24,6 +24,7 @@ from harness import pipeline
 from harness.attempt import Limits
 from harness.errors import HarnessError
 from harness.pipeline import Question
+from harness.profile import load
 from harness.terminal import Terminal
 from tests.conftest import FAKES
 
@@ -102,6 +103,12 @@ class Comparison:
         done = points[points["status"] == "done"]
         columns = (done[name].tolist() for name in ("iteration", "top1", "seconds"))
         return list(zip(*columns, strict=True))
+
+    @staticmethod
+    def expected() -> Numbers:
+        """What a run that nothing befell leaves: its numbers follow from the iteration."""
+        after = load("quick", ITERATIONS).evaluated_after()
+        return [(n, round(100 * n / (n + ITERATIONS), 2), float(n)) for n in after]
 
     def files(self) -> dict[str, bytes]:
         """What is beside `runs/`."""

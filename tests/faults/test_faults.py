@@ -18,8 +18,7 @@ import pytest
 
 from harness import data
 from harness.attempt import Limits
-from harness.profile import load
-from tests.faults.comparison import ITERATIONS, NAME, Comparison, Numbers, kill, wait_for
+from tests.faults.comparison import NAME, Comparison, Numbers, kill, wait_for
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -32,9 +31,7 @@ def comparison(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="module")
 def expected() -> Numbers:
-    """What a run that nothing befell leaves: the stand-in's numbers follow from the iteration."""
-    after = load("quick", ITERATIONS).evaluated_after()
-    return [(n, round(100 * n / (n + ITERATIONS), 2), float(n)) for n in after]
+    return Comparison.expected()
 
 
 def stop_half_way(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +42,12 @@ class Task:
     def __call__(self) -> None:
         path = harness.implementations.__path__
         path.extend(entry for entry in self.found_in if entry not in path)
+        stop = threading.Event()
+        # Cancelled, pre-empted or requeued: Slurm sends this to the child too.
+        signal.signal(signal.SIGTERM, lambda *_: stop.set())
         launcher = Launcher(self.folder, Terminal(), self.limits)
-        launcher.run(base.create(self.name), self.request)
+        with suppress(Incomplete):
+            launcher.run(base.create(self.name), self.request, stop=stop)
 
     def checkpoint(self) -> DelayedSubmission:
         """Called by submitit at the time limit or before a pre-emption: the same again, later."""

@@ -32,6 +32,7 @@ class Own(Implementation):
 
     name = "own"
     title = "FixMatch (own)"
+    checkpoint_every = 100  # iterations at least: what a stop costs at most
     declares = True
 
     def unavailable(self) -> str | None:
@@ -74,7 +75,7 @@ class Own(Implementation):
             "out": ".",
             "eval-at": ",".join(str(n) for n in profile.evaluated_after()),
             "iterations-per-epoch": request.iterations_per_epoch,
-            "checkpoint-every": max(100, profile.eval_every),
+            "checkpoint-every": max(self.checkpoint_every, profile.eval_every),
         }
         return options | profile.hyper_parameters() | {"eval_every": None}
 

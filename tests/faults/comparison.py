@@ -115,12 +115,12 @@ class Comparison:
         paths = (p for p in self.folder.iterdir() if p.is_file() and p.name[0] != ".")
         return {path.name: path.read_bytes() for path in paths}
 
-    def child(self) -> int | None:
+    def child(self, program: bytes = b"fake_entry") -> int | None:
         """The process id of a child that works in this folder."""
         for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                inside = path.joinpath("cwd").readlink().is_relative_to(self.run_folder)
-                if inside and b"fake_entry" in path.joinpath("cmdline").read_bytes():
+                inside = path.joinpath("cwd").readlink().is_relative_to(self.folder)
+                if inside and program in path.joinpath("cmdline").read_bytes():
                     return int(path.name)
         return None
 

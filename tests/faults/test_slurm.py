@@ -20,7 +20,7 @@ from harness.execution import slurm
 from harness.settings_file import CONFIGS
 from harness.terminal import Terminal
 from tests.faults import one_node_slurm
-from tests.faults.comparison import NAME, Comparison, wait_for
+from tests.faults.comparison import NAME, Comparison, kill, wait_for
 
 REASON = one_node_slurm.impossible()
 on_slurm = pytest.mark.skipif(bool(REASON), reason=REASON)
@@ -57,7 +57,7 @@ def test_requeued_and_left_alone_the_runs_are_done(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_MODE", "steady")
-    monkeypatch.setenv("FAKE_PAUSE", "0.7")
+    monkeypatch.setenv("FAKE_PAUSE", "0.5")
     settings = slurm.Settings(**ASKED)
     comparison = Comparison(tmp_path / "results of a cluster", data_dir, slurm=settings)
     jobs = comparison.folder / ".slurm/jobs.json"
@@ -93,7 +93,7 @@ def test_at_the_time_limit_and_when_cancelled(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_MODE", "steady")
-    monkeypatch.setenv("FAKE_PAUSE", "0.7")
+    monkeypatch.setenv("FAKE_PAUSE", "0.5")
     comparison = Comparison(tmp_path / "results", data_dir, slurm=slurm.Settings(**ASKED))
     checkpoint = comparison.run_folder / "attempt-1/checkpoint.pt"
     with comparison.running() as process:
@@ -107,7 +107,7 @@ def test_at_the_time_limit_and_when_cancelled(
         subprocess.run(["scancel", job], check=True)
         process.join(60)
         assert process.exitcode == 3
-    assert "its job ended before it did" in comparison.output
+    assert comparison.manifest()["reason"].startswith("interrupted")
     assert comparison.manifest()["status"] == "failed" and comparison.numbers() == []
 
     monkeypatch.setenv("FAKE_PAUSE", "0.02")
@@ -115,6 +115,22 @@ def test_at_the_time_limit_and_when_cancelled(
     assert comparison.table()["status"].tolist() == ["done"]
     first, *others = [start["resumed_at"] for start in comparison.manifest()["starts"]]
     assert first is None and None not in others and len(others) >= 2
+
+
+@on_slurm
+@pytest.mark.usefixtures("fake", "cluster")
+def test_a_job_that_is_killed_leaves_a_run_that_failed(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "steady-hang")
+    comparison = Comparison(tmp_path / "results", data_dir, slurm=slurm.Settings(**ASKED))
+    with comparison.running() as process:
+        wait_for((comparison.run_folder / "attempt-1/checkpoint.pt").exists)
+        kill(comparison.manifest()["worker"]["pid"])
+        process.join(60)
+        assert process.exitcode == 3
+    assert "its job ended before it did" in comparison.manifest()["reason"]
+    assert "job" in comparison.manifest()["reason"] and comparison.numbers() == []
 
 
 @pytest.mark.usefixtures("fake")

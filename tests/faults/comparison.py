@@ -115,14 +115,19 @@ class Comparison:
         paths = (p for p in self.folder.iterdir() if p.is_file() and p.name[0] != ".")
         return {path.name: path.read_bytes() for path in paths}
 
-    def child(self, program: bytes = b"fake_entry") -> int | None:
+    def child(self) -> int | None:
         """The process id of a child that works in this folder."""
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                inside = path.joinpath("cwd").readlink().is_relative_to(self.folder)
-                if inside and program in path.joinpath("cmdline").read_bytes():
-                    return int(path.name)
-        return None
+        return child_in(self.folder, b"fake_entry")
+
+
+def child_in(folder: Path, program: bytes) -> int | None:
+    """The process id of a `program` whose working directory is under `folder`."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            inside = path.joinpath("cwd").readlink().is_relative_to(folder)
+            if inside and program in path.joinpath("cmdline").read_bytes():
+                return int(path.name)
+    return None
 
 
 def compare_in_child(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 
+from harness.attempt import Limits
+from harness.data import read_dataset
+from harness.implementations.base import Request
 from harness.implementations.own import Own
-from tests.faults.comparison import Comparison, kill, wait_for
-
-COLUMNS = ["iteration", "top1", "top5", "eval_loss", "loss", "loss_x", "loss_u", "mask"]
-ATTEMPT = "runs/40-seed0-own/attempt-1"
+from harness.launch import Launcher
+from harness.profile import load
+from harness.records import Point
+from harness.terminal import Terminal
+from tests.faults.comparison import child_in, kill, wait_for
 
 
 @pytest.mark.usefixtures("fake")  # so that there is no TorchSSL: each draws its own weights
@@ -23,27 +28,41 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr(Own, "checkpoint_every", 4)
-    whole, killed = (
-        Comparison(tmp_path / name, data_dir, implementations=["own"], iterations=24)
-        for name in ("whole", "killed")
-    )
-    assert "going on" not in whole.run()
+    request = Request(load("quick", 24), read_dataset(data_dir), 40, 0, "cpu")
+
+    def run(folder: Path) -> str:
+        out = io.StringIO()
+        terminal = Terminal(Console(file=out, soft_wrap=True))
+        Launcher(folder, terminal, Limits(retries=1, backoff=0.01)).run(Own(), request)
+        return out.getvalue()
+
+    whole, killed = (tmp_path / name for name in ("whole", "killed"))
+    assert "going on" not in run(whole)
 
     def kill_it() -> None:
-        attempt = killed.folder / ATTEMPT
+        attempt = attempt_of(killed)
         wait_for(lambda: attempt.is_dir() and (Own().resumes_at(attempt) or 0) >= 8, 200)
-        kill(killed.child(b"own_impl"))
+        kill(child_in(killed, b"own_impl"))
 
     killer = threading.Thread(target=kill_it)
     killer.start()
-    text = killed.run()
+    text = run(killed)
     killer.join()
 
     assert "killed by SIGKILL" in text and "going on from iteration" in text
-    points = [pd.read_csv(case.folder / "points.csv")[COLUMNS] for case in (whole, killed)]
-    assert points[0]["iteration"].iloc[-1] == 24
-    pd.testing.assert_frame_equal(*points, check_exact=True)
-    expected, found = (
-        load_file(case.folder / ATTEMPT / "final-ema.safetensors") for case in (whole, killed)
-    )
-    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    expected, found = (evaluations(folder) for folder in (whole, killed))
+    assert expected[-1][0] == 24 and found == expected
+    weights = (load_file(attempt_of(f) / "final-ema.safetensors") for f in (whole, killed))
+    before, after = weights
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+def attempt_of(folder: Path) -> Path:
+    return folder / "runs/40-seed0-own/attempt-1"
+
+
+def evaluations(folder: Path) -> list[tuple[object, ...]]:
+    """All that was logged but the time."""
+    fields = [name for name in Point.__annotations__ if name != "seconds"]
+    points = Own().points(attempt_of(folder), [5] * 10)
+    return [tuple(getattr(point, name) for name in fields) for point in points]

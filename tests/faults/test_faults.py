@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import data
+from harness import data, figure
 from harness.attempt import Limits
 from tests.faults.comparison import NAME, Comparison, Numbers, kill, wait_for
 
@@ -25,6 +25,8 @@ pytestmark = pytest.mark.usefixtures("fake")
 
 @pytest.fixture
 def comparison(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    """Nothing is drawn after a fault: that takes most of the time and shows the tables' numbers."""
+    monkeypatch.setattr(figure, "render", lambda _drawn, _kind: b"<svg></svg>")
     monkeypatch.setenv("FAKE_MODE", "steady")
     return Comparison(tmp_path / "results", data_dir)
 

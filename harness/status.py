@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import diagnosis, records, runs
+from harness.comparability import Resolved
 from harness.errors import BadInput, HarnessError
 from harness.execution import hold, slurm
 from harness.execution.slurm import Queued
 from harness.implementations import base
 from harness.implementations.base import Progress
 from harness.records import Manifest, Point, Status
+from harness.runs import Run
 from harness.terminal import Terminal, duration
 
 COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "on track")
-OFF_TRACK = 3.0  # standard deviations of finished runs
+OFF_TRACK = 2.0  # standard deviations of finished runs
 LOST_SECONDS = 300.0  # without a heartbeat, for a run of another machine
 
 
@@ -38,26 +40,71 @@ class State:
 
 
 def read(folder: Path) -> list[State]:
-    """Every run under `folder`, ordered as in the table. Raises BadInput for another schema."""
+    """Every run under `folder`, and those that its peers lack, ordered as in the table.
+
+    Their manifests have the status that the table shows: incomparable and missing are told.
+    Raises BadInput for another schema.
+    """
     found = []
     for path in sorted((folder / "runs").glob("*-seed*-*")):
         manifest = records.read_manifest(path)
         if manifest is not None:
-            found.append(_state(path, manifest))
-    return sorted(found, key=lambda s: (s.manifest.labels, s.manifest.seed, s.name))
+            found.append(_recorded(path, manifest))
+    judged = runs.mark_incomparable([run for run, _, _ in found])
+    states = [
+        _state(run, unread, progress)
+        for run, (_, unread, progress) in zip(judged, found, strict=True)
+    ]
+    states += [State(_name(lost), lost, _in_words(lost), None, ()) for lost in _missing(states)]
+    return sorted(states, key=lambda s: (s.manifest.labels, s.manifest.seed, s.name))
 
 
-def _state(path: Path, manifest: Manifest) -> State:
+def _recorded(path: Path, manifest: Manifest) -> tuple[Run, str, Progress | None]:
+    """The run, why its log cannot be read ('' if it can), and how far it is."""
     attempt = runs.attempt_folder(path, manifest.attempt)
     points: Sequence[Point] = ()
-    progress = None
+    settings: Mapping[str, Resolved] = {}
+    progress, unread = None, ""
     try:
         implementation = base.create(manifest.implementation)
         progress = implementation.progress(attempt)
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
-    except (HarnessError, KeyError):
-        pass  # no log yet, or a line that is being written
-    return State(path.name, manifest, _in_words(manifest), progress, points)
+        settings = implementation.settings(attempt)
+    except (HarnessError, KeyError) as error:
+        unread = str(error)  # no log yet, or a line that is being written; unless it is done
+    run = Run(manifest, tuple(points), manifest.status, manifest.reason, settings)
+    return run, unread, progress
+
+
+def _state(run: Run, unread: str, progress: Progress | None) -> State:
+    judged = run.manifest.model_copy(update={"status": run.status, "reason": run.reason})
+    words = _in_words(judged)
+    if unread and run.manifest.status is Status.DONE:
+        words += f", but its log cannot be read: {unread}"
+    return State(_name(judged), judged, words, progress, run.points)
+
+
+def _missing(states: Sequence[State]) -> list[Manifest]:
+    """Of each labels and seed, the implementations that other runs of the folder have."""
+    there = {state.name for state in states}
+    names = sorted({state.manifest.implementation for state in states})
+    peers = {(s.manifest.labels, s.manifest.seed): s.manifest.settings for s in states}
+    lost = [
+        Manifest(
+            implementation=name,
+            labels=labels,
+            seed=seed,
+            settings=settings,
+            status=Status.MISSING,
+        )
+        for (labels, seed), settings in peers.items()
+        for name in names
+    ]
+    return [manifest for manifest in lost if _name(manifest) not in there]
+
+
+def _name(manifest: Manifest) -> str:
+    return runs.folder_name(manifest.labels, manifest.seed, manifest.implementation)
 
 
 def _in_words(manifest: Manifest) -> str:
@@ -83,8 +130,9 @@ def on_track(state: State, finished: Sequence[State]) -> str:
     """The last accuracy against those that finished runs of the same kind had there.
 
     Of the same kind are done runs of the same implementation and label count, of other seeds.
+    On track is within their range or two standard deviations of their mean; one is no measure.
     """
-    if not state.points:
+    if not state.points or state.manifest.status is Status.INCOMPARABLE:
         return ""
     last = state.points[-1]
     theirs = [
@@ -98,15 +146,17 @@ def on_track(state: State, finished: Sequence[State]) -> str:
         and other.manifest.labels == state.manifest.labels
     ]
     if not theirs:
-        return "no finished run of its kind"
+        return "nothing to compare with"
     mean = statistics.fmean(theirs)
     if len(theirs) == 1:
         return f"{last.top1 - mean:+.2f} against the one finished run"
     spread = statistics.stdev(theirs)
     beside = f"{len(theirs)} finished runs had {mean:.2f} ± {spread:.2f} there"
-    if last.top1 >= mean - OFF_TRACK * spread:
-        return f"yes: {beside}"
-    return f"no: {beside}"
+    if last.top1 < min(*theirs, mean - OFF_TRACK * spread):
+        return f"below: {beside}"
+    if last.top1 > max(*theirs, mean + OFF_TRACK * spread):
+        return f"above: {beside}"
+    return f"yes: {beside}"
 
 
 def show(results: Path, profiles: Sequence[str], terminal: Terminal) -> None:
@@ -137,7 +187,10 @@ def _rows(states: Sequence[State], queued: dict[str, Queued]) -> list[list[str]]
     rows = []
     for state in states:
         place = queued.get(state.name)
-        words = f"{state.state}, {place}" if place is not None else state.state
+        words = state.state
+        if place is not None:
+            begun = state.manifest.status is not Status.MISSING
+            words = f"{words}, {place}" if begun else str(place)
         rows.append(_row(replace(state, state=words), states))
     waiting = queued.keys() - {state.name for state in states}
     return rows + [[name, str(queued[name]), "", "", "", "", ""] for name in sorted(waiting)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,13 @@ from harness.terminal import Terminal
 
 FOLDER = ".tensorboard"  # hidden: made from runs/ at any time, and no result
 TAGS = {
-    "top1": "accuracy/top-1",
-    "top5": "accuracy/top-5",
-    "eval_loss": "loss/test",
-    "loss": "loss/train",
-    "loss_x": "loss/labelled",
-    "loss_u": "loss/unlabelled",
-    "mask": "mask",
+    "top1": "eval/top1",
+    "top5": "eval/top5",
+    "eval_loss": "eval/loss",
+    "loss": "train/loss",
+    "loss_x": "train/loss_x",
+    "loss_u": "train/loss_u",
+    "mask": "train/mask",
 }
 EVERY_SECONDS = 10.0
 
@@ -38,19 +40,31 @@ class Export:
     def update(self) -> int:
         """Write what the logs hold and is not written; the number of evaluations written."""
         written = 0
-        for state in status.read(self.folder):
+        states = status.read(self.folder)
+        self._drop_all_but({state.name for state in states if state.points})
+        for state in states:
             before = self._written.get(state.name, ())
             points = tuple(state.points)
             if points[: len(before)] != before:  # trained anew, or on from a checkpoint
                 before = ()
             if points != before:
                 anew = not before
-                self._write(state.name, points[len(before) :], anew)
+                seconds = _wall_times(points)
+                self._write(state.name, points[len(before) :], seconds[len(before) :], anew)
                 written += len(points) - len(before)
                 self._written[state.name] = points
         return written
 
-    def _write(self, name: str, points: Sequence[Point], anew: bool) -> None:
+    def _drop_all_but(self, names: Set[str]) -> None:
+        """A run that was moved away, or has nothing any more, leaves no curve."""
+        for folder in self.out.glob("*-seed*-*"):
+            if folder.name not in names:
+                shutil.rmtree(folder)
+                self._written.pop(folder.name, None)
+
+    def _write(
+        self, name: str, points: Sequence[Point], seconds: Sequence[float], anew: bool
+    ) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         folder = self.out / name
@@ -58,12 +72,18 @@ class Export:
             for old in folder.glob("events.*"):
                 old.unlink()
         writer: Any = SummaryWriter(str(folder), filename_suffix=f".{points[0].iteration}")
-        for point in points:
+        for point, wall_time in zip(points, seconds, strict=True):
             for field, tag in TAGS.items():
                 value = getattr(point, field)
                 if value is not None:
-                    writer.add_scalar(tag, value, point.iteration, walltime=point.seconds or 0.0)
+                    writer.add_scalar(tag, value, point.iteration, walltime=wall_time)
         writer.close()
+
+
+def _wall_times(points: Sequence[Point]) -> list[float]:
+    """Seconds from the start; where the log does not tell, those of the evaluation before."""
+    known = (0.0 if point.seconds is None else point.seconds for point in points)
+    return list(accumulate(known, max))
 
 
 def show(folder: Path, terminal: Terminal, serve: bool = True, port: int = 6006) -> None:

@@ -254,6 +254,8 @@ def test_an_interruption_stops_the_child_and_loses_nothing(
     case: Case, how: signal.Signals, tmp_path: Path
 ) -> None:
     code = (
+        # As in a terminal: where tests run in the background, Ctrl-C is ignored and inherited so.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import sys, harness.implementations as i; i.__path__.append(sys.argv.pop(1));"
         "from harness.cli import main; sys.exit(main())"
     )

@@ -11,9 +11,11 @@ from rich.console import Console
 
 from harness import status
 from harness.errors import BadInput
-from harness.records import Manifest, Point, Start, Status, write_manifest
+from harness.execution import hold
+from harness.records import Manifest, Point, Start, Status, read_manifest, write_manifest
 from harness.status import State, on_track
 from harness.terminal import Terminal
+from tests import made
 from tests.faults.comparison import NAME, Comparison, wait_for
 
 
@@ -48,7 +50,7 @@ def test_while_it_runs_when_it_was_killed_and_when_it_is_done(
         process.join()
     assert re.search(r"compared by process \d+ on \S+", live)
     assert re.search(rf"{NAME} +running \(process \d+ on \S+\) +\d+/60 +10.0 +\d+s", live)
-    assert "no finished run of its kind" in live and live.endswith("1 running\n")
+    assert "nothing to compare with" in live and live.endswith("1 running\n")
 
     dead = shown(comparison.results)
     assert "compared by" not in dead
@@ -82,8 +84,11 @@ def test_a_folder_without_runs_says_what_makes_some(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("last", "verdict"),
-    [(52.0, "yes: 3 finished runs had 50.00 ± 2.00 there"), (44.1, "yes: "), (43.9, "no: ")],
-)
+    [
+        (52.0, "yes: 3 finished runs had 50.00 ± 2.00 there"),
+        (46.1, "yes: "), (45.9, "below: "), (53.9, "yes: "), (54.1, "above: "),
+    ],
+)  # fmt: skip
 def test_on_track_against_finished_runs_at_the_same_iteration(last: float, verdict: str) -> None:
     finished = [state([10, top1, 99], seed) for seed, top1 in enumerate((48.0, 50.0, 52.0), 1)]
     others = [state([10, 90], 4, labels=250), state([10, 90], 5, done=False)]
@@ -91,9 +96,16 @@ def test_on_track_against_finished_runs_at_the_same_iteration(last: float, verdi
     assert on_track(now, [now, *finished, *others]).startswith(verdict)
 
 
+@pytest.mark.parametrize(("last", "verdict"), [(20.0, "yes: "), (19.0, "below: ")])
+def test_on_track_is_what_a_finished_run_did_however_rare(last: float, verdict: str) -> None:
+    # mean 47.3, SD 9.05: the run that had 20 is three deviations below and yet was finished
+    finished = [state([10, top1], seed) for seed, top1 in enumerate([50.0] * 10 + [20.0], 1)]
+    assert on_track(state([10, last], done=False), finished).startswith(verdict)
+
+
 def test_on_track_with_little_to_go_by() -> None:
     now = state([10, 47.5], done=False)
-    assert on_track(now, [now]) == "no finished run of its kind"
+    assert on_track(now, [now]) == "nothing to compare with"
     assert on_track(now, [now, state([10, 50.0], 1)]) == "-2.50 against the one finished run"
     assert on_track(state([], done=False), []) == ""
 
@@ -115,3 +127,40 @@ def test_a_run_of_another_machine_is_judged_by_its_heartbeat(tmp_path: Path) -> 
     assert re.search(r"running on elsewhere, but not heard of for \d+d", shown(tmp_path))
     write_manifest(folder, manifest.model_copy(update={"heartbeat": ""}))
     assert "running (process 1 on elsewhere)" in shown(tmp_path)
+
+
+def test_what_the_table_would_not_count_is_not_shown_as_done(tmp_path: Path) -> None:
+    folder = made.results(tmp_path / "quick", seeds=(0, 1, 2), judged=False)
+    strayed = folder / "runs/40-seed2-own"
+    manifest = read_manifest(strayed)
+    assert manifest is not None and manifest.facts is not None
+    facts = manifest.facts.model_copy(update={"split_sha256": "0" * 64})
+    write_manifest(strayed, manifest.model_copy(update={"facts": facts}))
+    (folder / "runs/40-seed1-torchssl/attempt-1/torchssl/log.txt").unlink()
+    made.run(folder, "own", 40, 3, judged=False, status=Status.RUNNING)
+    made.run(folder, "own", 250, 0, judged=False, status=Status.UNAVAILABLE, reason="not here")
+
+    states = {state.name: state for state in status.read(folder)}
+    told = {name: found.state for name, found in states.items()}
+    assert list(told) == sorted(told, key=lambda name: (int(name.split("-")[0]), name))
+    assert told["40-seed0-own"] == "done"
+    rung = "incomparable: rung 2, same labelled images: it used 000000000000, asked for was 0040"
+    assert told["40-seed2-own"].startswith(rung)
+    assert told["40-seed1-torchssl"].startswith("done, but its log cannot be read: ")
+    assert told["40-seed3-torchssl"] == told["250-seed0-torchssl"] == "missing"
+    assert told["250-seed0-own"] == "unavailable: not here"
+    assert "2 finished runs had" in on_track(states["40-seed3-own"], list(states.values()))
+    assert on_track(states["40-seed2-own"], list(states.values())) == ""
+    last = "5 done, 1 incomparable, 1 stopped, 2 missing, 1 unavailable; 'make compare' goes on"
+    assert last in shown(tmp_path).splitlines()[-1]
+
+
+def test_it_reads_a_folder_that_is_held_and_changes_nothing_in_it(tmp_path: Path) -> None:
+    folder = made.results(tmp_path / "quick", judged=False)
+    with hold.only_one(folder):
+        before = {path: path.lstat() for path in tmp_path.rglob("*")}
+        assert "compared by process" in shown(tmp_path)
+        after = {path: path.lstat() for path in tmp_path.rglob("*")}
+    assert {p: (s.st_mtime_ns, s.st_size) for p, s in before.items()} == {
+        p: (s.st_mtime_ns, s.st_size) for p, s in after.items()
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from harness import tensorboard
 from harness.errors import BadInput
+from harness.logs.torchssl import read
 from harness.records import Manifest, Status, write_manifest
 from harness.tensorboard import TAGS, Export
 from harness.terminal import Terminal
@@ -44,16 +46,18 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "quick"
 
 
-def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+def scalars(folder: Path, field: str = "value") -> dict[str, list[tuple[int, float]]]:
     code = (
         "import json, sys\n"
         "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator\n"
         "found = EventAccumulator(sys.argv[1]).Reload()\n"
-        "print(json.dumps({tag: [[e.step, e.value] for e in found.Scalars(tag)]"
+        "print(json.dumps({tag: [[e.step, getattr(e, sys.argv[2])] for e in found.Scalars(tag)]"
         " for tag in found.Tags()['scalars']}))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, str(folder)], capture_output=True, text=True
+        [sys.executable, "-W", "ignore", "-c", code, str(folder), field],
+        capture_output=True,
+        text=True,
     )
     import json
 
@@ -71,10 +75,12 @@ def test_both_implementations_have_the_same_tags_and_only_news_is_added(results:
     log.write_text(whole)
     assert export.update() == 1
     own, theirs = (scalars(results / ".tensorboard" / f"40-seed0-{n}") for n in ("own", "torchssl"))
-    assert set(own) == set(theirs) == set(TAGS.values())
-    assert own["accuracy/top-1"] == [(10, pytest.approx(13.2)), (20, pytest.approx(12.4)),
+    evaluated, trained = ("top1", "top5", "loss"), ("loss", "loss_x", "loss_u", "mask")
+    tags = {f"eval/{name}" for name in evaluated} | {f"train/{name}" for name in trained}
+    assert set(own) == set(theirs) == set(TAGS.values()) == tags
+    assert own["eval/top1"] == [(10, pytest.approx(13.2)), (20, pytest.approx(12.4)),
                                      (30, pytest.approx(13.4))]  # fmt: skip
-    assert [step for step, _ in theirs["accuracy/top-1"]] == [1, 21, 41, 60]
+    assert [step for step, _ in theirs["eval/top1"]] == [1, 21, 41, 60]
 
 
 def test_a_run_that_is_trained_anew_replaces_its_curve(results: Path) -> None:
@@ -84,8 +90,32 @@ def test_a_run_that_is_trained_anew_replaces_its_curve(results: Path) -> None:
     lines = log.read_text().splitlines(keepends=True)
     log.write_text(lines[0] + lines[1].replace('"top1": 13.2', '"top1": 20.0'))
     assert export.update() != 0
-    curve = scalars(results / ".tensorboard/40-seed0-own")["accuracy/top-1"]
+    curve = scalars(results / ".tensorboard/40-seed0-own")["eval/top1"]
     assert curve == [(10, pytest.approx(20.0))]
+
+
+def test_a_run_that_was_moved_away_leaves_no_curve(results: Path) -> None:
+    Export(results).update()
+    (results / "runs/40-seed0-torchssl").rename(results / "kept elsewhere")
+    assert Export(results).update() == 3
+    assert [path.name for path in (results / ".tensorboard").iterdir()] == ["40-seed0-own"]
+
+
+def test_wall_times_are_seconds_and_never_go_back(results: Path) -> None:
+    log = results / "runs/40-seed0-torchssl/attempt-1/torchssl/log.txt"
+    last = read(log)[-1]
+    assert last.seconds is not None
+    Export(results).update()
+    known = scalars(results / ".tensorboard/40-seed0-torchssl", "wall_time")[TAGS["top1"]]
+    assert known[-1] == (60, pytest.approx(last.seconds))
+    text = log.read_text()
+    set_back = re.sub(r"^\[2026(?=\S+ \S+ INFO\] 40 iteration,)", "[2025", text, flags=re.MULTILINE)
+    log.write_text(set_back)
+    points = read(log)
+    assert points[2].seconds is None
+    Export(results).update()
+    found = scalars(results / ".tensorboard/40-seed0-torchssl", "wall_time")[TAGS["top1"]]
+    assert found == [*known[:2], (41, known[1][1]), known[3]]
 
 
 def test_without_serving_the_command_is_said(results: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,10 @@ def climb(
         place = tmp_path / "place"
         shutil.copytree(reference, place, symlinks=True)
         mine, theirs = base.create("own"), base.create("torchssl")
-        (evidence,) = declare([mine], request_, place)
-        failures = [*ladder.answer([mine], place), ""]
+        with ThreadPoolExecutor() as pool:
+            declared = pool.submit(declare, [mine], request_, place)
+            failures = [*ladder.answer([mine], place), ""]
+            (evidence,) = declared.result()
         folder = place / "torchssl-declared"
         other = Evidence("torchssl", theirs.facts(folder), theirs.settings(folder))
         return ladder.compare(evidence, other, failures, request_, place)

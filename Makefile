@@ -14,6 +14,8 @@ JOBS ?= 1
 RETRIES ?= 2
 PATIENCE ?= 1800
 PORT ?= 6006
+EXECUTOR ?= local
+SLURM_CONFIG ?= configs/slurm.yaml
 
 # Libraries compiled once, not at each start: without this torch alone takes ten seconds to load.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,11 +37,12 @@ help:  ## list the targets
 
 setup: $(STAMP) torchssl  ## make .venv and get TorchSSL
 
-compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE]
+compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE EXECUTOR SLURM_CONFIG]
 	@$(HARNESS) compare --labels '$(LABELS)' --profile '$(PROFILE)' --seeds '$(SEEDS)' \
 	    --implementations '$(IMPLEMENTATIONS)' --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
-	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)'
+	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)' \
+	    --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)'
 
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'

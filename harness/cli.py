@@ -20,10 +20,12 @@ from harness import tensorboard as tensorboard_module
 from harness import verify as verify_module
 from harness.attempt import Limits
 from harness.errors import BadInput, CheckFailed, HarnessError
+from harness.execution import slurm
 from harness.execution.hold import only_one
 from harness.implementations import base
 from harness.records import Point
 from harness.selection import RULES
+from harness.settings_file import CONFIGS
 from harness.terminal import Terminal
 
 app = typer.Typer(
@@ -41,6 +43,7 @@ FORMATS: dict[str, Callable[[diff_module.Diff], str]] = {
     "json": diff_module.to_json,
 }
 MOST = 2**32 - 1  # what NumPy takes as a seed
+EXECUTORS = ("local", "slurm")
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 ProfileOption = Annotated[
@@ -73,6 +76,9 @@ def compare(
     patience: Annotated[
         float, typer.Option(min=1, help="seconds of silence after which a run is tried again")
     ] = Limits.patience,
+    executor: Annotated[str, typer.Option(help="local, or slurm: an array job")] = "local",
+    slurm_config: Annotated[Path, typer.Option(help="what is asked of the cluster")] = CONFIGS
+    / "slurm.yaml",
 ) -> None:
     """Train all implementations on identical terms, then write table and figure.
 
@@ -81,6 +87,8 @@ def compare(
 
     Example: python -m harness compare --labels "40 250 4000" --seeds "0 1 2"
     """
+    if executor not in EXECUTORS:
+        raise BadInput(f"EXECUTOR {executor}: unknown; use {', '.join(EXECUTORS)}")
     question = pipeline.Question(
         labels=_whole_numbers("LABELS", labels),
         seeds=_whole_numbers("SEEDS", seeds),
@@ -91,6 +99,7 @@ def compare(
         data_dir=Path(data_dir) if data_dir else None,
         jobs=jobs,
         limits=Limits(retries=retries, patience=patience),
+        slurm=slurm.read_settings(slurm_config) if executor == "slurm" else None,
     )
     if not question.implementations:
         raise BadInput(f"IMPLEMENTATIONS: none named; use {' '.join(base.names())}")

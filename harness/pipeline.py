@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from harness import data, outputs, preflight, profile, records, runs, split
+from harness import cluster, data, outputs, preflight, profile, records, runs, split
 from harness.attempt import Limits
 from harness.errors import BadInput, Incomplete
 from harness.execution import pool, room
 from harness.execution.hold import only_one
+from harness.execution.slurm import Settings
 from harness.implementations import base
 from harness.implementations.base import Implementation, Request
 from harness.launch import Launcher
@@ -33,6 +34,7 @@ class Question:
     data_dir: Path | None = None
     jobs: int = 1
     limits: Limits = field(default_factory=Limits)
+    slurm: Settings | None = None  # None: on this machine
 
 
 def compare(question: Question, terminal: Terminal) -> None:
@@ -44,7 +46,7 @@ def compare(question: Question, terminal: Terminal) -> None:
     name, why = profile.resolve_auto(question.profile)
     settings = profile.load(name, question.iterations)
     chosen = [base.create(name) for name in question.implementations]
-    device = _device(settings)
+    device = _device(settings, question.slurm)
     dataset = data.open_dataset(settings.data, question.data_dir)
     for labels in question.labels:
         split.check_labels(labels, dataset)
@@ -71,8 +73,7 @@ def compare(question: Question, terminal: Terminal) -> None:
         _show_plan(terminal, launcher, requests, todo, question.jobs)
         try:
             refused = _refuse(launcher, todo, terminal)
-            tasks = [partial(launcher.run, *pair) for pair in todo if pair not in refused]
-            pool.run_all(tasks, pool.slots(question.jobs, device))
+            _train(launcher, [pair for pair in todo if pair not in refused], question, device)
             for pair in requests:
                 launcher.judge(*pair)
         finally:
@@ -93,7 +94,23 @@ def rebuild(results: Path, name: str, terminal: Terminal) -> None:
         outputs.show(folder, terminal)
 
 
-def _device(settings: Profile) -> str:
+def _train(
+    launcher: Launcher,
+    pairs: Sequence[tuple[Implementation, Request]],
+    question: Question,
+    device: str,
+) -> None:
+    """Here, `jobs` at once, or on the cluster."""
+    if question.slurm is not None:
+        cluster.run_all(launcher, pairs, question.slurm)
+    else:
+        tasks = [partial(launcher.run, *pair) for pair in pairs]
+        pool.run_all(tasks, pool.slots(question.jobs, device))
+
+
+def _device(settings: Profile, cluster_settings: Settings | None) -> str:
+    if cluster_settings is not None and cluster_settings.gpus:
+        return "cuda"  # of the cluster's nodes, whatever this one has
     import torch
 
     if torch.cuda.is_available():

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import diagnosis, records, runs
 from harness.comparability import Resolved
 from harness.errors import BadInput, HarnessError
-from harness.execution import hold
+from harness.execution import hold, slurm
+from harness.execution.slurm import Queued
 from harness.implementations import base
 from harness.implementations.base import Progress
 from harness.records import Manifest, Point, Status
@@ -161,15 +162,39 @@ def on_track(state: State, finished: Sequence[State]) -> str:
 
 def show(results: Path, profiles: Sequence[str], terminal: Terminal) -> None:
     """A table for each of `profiles` that has runs. Raises BadInput where none has."""
-    there = [results / name for name in profiles if (results / name / "runs").is_dir()]
+    folders = [results / name for name in profiles]
+    there = [path for path in folders if (path / "runs").is_dir() or slurm.uses(path)]
     if not there:
         raise BadInput(f"RESULTS {results}: no runs in it; 'make compare' makes some")
     for folder in there:
-        states = read(folder)
+        states, queued = read(folder), _queue(folder, terminal)
         holder = hold.holder(folder)
         by = f", compared by {holder}" if holder is not None and holder.lives else ""
-        terminal.table(f"{folder}{by}", COLUMNS, [_row(state, states) for state in states])
+        terminal.table(f"{folder}{by}", COLUMNS, _rows(states, queued))
         terminal.say(_summary(states))
+
+
+def _queue(folder: Path, terminal: Terminal) -> dict[str, Queued]:
+    """What Slurm says of runs that were submitted; nothing where none was."""
+    try:
+        return slurm.queue(folder)
+    except BadInput as error:
+        terminal.say(str(error))
+        return {}
+
+
+def _rows(states: Sequence[State], queued: dict[str, Queued]) -> list[list[str]]:
+    """A row a run: those begun, with their place in the queue, and those that only wait in it."""
+    rows = []
+    for state in states:
+        place = queued.get(state.name)
+        words = state.state
+        if place is not None:
+            begun = state.manifest.status is not Status.MISSING
+            words = f"{words}, {place}" if begun else str(place)
+        rows.append(_row(replace(state, state=words), states))
+    waiting = queued.keys() - {state.name for state in states}
+    return rows + [[name, str(queued[name]), "", "", "", "", ""] for name in sorted(waiting)]
 
 
 def _row(state: State, states: Sequence[State]) -> list[str]:

@@ -77,6 +77,8 @@ def run(
         _end(child)
         reader.join()
         child.stdout.close()
+    if stop is not None and stop.is_set() and child.returncode != 0:
+        stopped = Stopped.INTERRUPTED  # by the same signal as this process, perhaps
     return Ended(child.returncode, tuple(console.last_lines()), stopped, reason)
 
 

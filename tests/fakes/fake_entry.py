@@ -7,9 +7,9 @@ log); hang (writes nothing more half way); deaf (so, and SIGTERM does not end it
 without end until it is stopped); nan (a loss that is not finite); says (prints FAKE_SAYS and exits
 1 half way).
 
-Any mode after `steady-` evaluates every 20 ms and leaves a checkpoint after each evaluation, from
-which it goes on; the others leave none. A mode is taken only while the file FAKE_ONCE, if given,
-does not exist; the child makes it.
+Any mode after `steady-` evaluates every FAKE_PAUSE seconds (0.02) and leaves a checkpoint after
+each evaluation, from which it goes on; the others leave none. A mode is taken only while the file
+FAKE_ONCE, if given, does not exist; the child makes it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 CHECKPOINT = Path("checkpoint.pt")
+PAUSE = float(os.environ.get("FAKE_PAUSE", "0.02"))
 
 
 def write(kind: str, **content: object) -> None:
@@ -82,7 +83,7 @@ def train(after: list[int], data_sha256: str, iterations: int, mode: str, resume
             if mode == "short":
                 return
             misbehave(mode, n)
-        time.sleep(0.5 if mode == "slow" else 0.02 if steady else 0)
+        time.sleep(0.5 if mode == "slow" else PAUSE if steady else 0)
         losses = {"loss": 1.0, "loss_x": 0.5, "loss_u": 0.5, "mask": 0.25, "eval_loss": 1.0}
         if mode == "nan" and n > iterations / 2:
             losses["loss"] = float("nan")

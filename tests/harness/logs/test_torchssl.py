@@ -213,3 +213,21 @@ def test_evaluation_cut_by_a_kill(tmp_path):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"none\.txt: cannot be read \(No such file"):
         torchssl.read(tmp_path / "none.txt")
+
+
+def test_the_check_of_a_checkpoint_is_never_the_last_accuracy(tmp_path):
+    """TorchSSL evaluates what it loaded, and may save `latest_model.pth` right after that."""
+    check = LINES[EVALUATIONS[0] - 11 : EVALUATIONS[0]]
+    head = LINES[0].split("]")[0] + "] "
+    loaded = f"{head.replace('WARNING', 'INFO')}model loaded\n"
+    points = read(tmp_path, *LINES[:5], loaded, *check, LINES[-1])
+    assert points == []
+    points = read(tmp_path, *LINES[:5], loaded, *check, *LINES[FINAL:])
+    assert iterations(points) == [60]
+
+
+def test_a_clock_that_was_set_back_leaves_no_seconds(tmp_path):
+    late = [line.replace(" 05:39:", " 04:39:") for line in LINES[EVALUATIONS[1] :]]
+    points = read(tmp_path, *LINES[: EVALUATIONS[1]], *late)
+    assert iterations(points) == [1, 21, 41, 60]
+    assert [point.seconds is None for point in points] == [False, True, True, True]

@@ -18,7 +18,7 @@ LABELS = {
 
 
 def step_drift(drift: Sequence[dict[str, float]], caption: str) -> Figure:
-    """Largest absolute difference of each kind of tensor after each step."""
+    """Largest difference of each kind of tensor after each step (see `rungs.step`)."""
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(5.2, 3.6), layout="constrained")
         axes = figure.subplots()
@@ -31,7 +31,7 @@ def step_drift(drift: Sequence[dict[str, float]], caption: str) -> Figure:
         axes.set_yscale("symlog", linthresh=1e-8)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("step")
-        axes.set_ylabel("largest difference, float32")
+        axes.set_ylabel("largest difference, float32, relative above 1")
         axes.grid(alpha=0.25, linewidth=0.5)
         axes.legend(frameon=False)
         axes.set_title(caption, fontsize=9)

@@ -20,8 +20,8 @@ from harness.parity.question import MODES, OPERATIONS, PRECISIONS
 
 Arrays = dict[str, NDArray[Any]]
 
-# Largest absolute differences. Both sides run the same library on the same machine, so that
-# float64 differs by the order of a sum at most; float32 may drift apart over the steps.
+# Largest differences; of a step: see `_apart`. Both sides run the same library on the same
+# machine: float64 differs by the order of a sum at most, float32 may drift apart over the steps.
 LOGITS = {"float64": 1e-10, "float32": 1e-4}
 LOSS = 1e-5
 STEP = {"float64": 1e-10, "float32": 1e-3}
@@ -74,7 +74,8 @@ class _Steps:
 def step(mine: Path, theirs: Path, steps: int) -> tuple[Rung, list[dict[str, float]]]:
     """Rung 6: the same fixed batches, and everything equal after each step; the float32 drift.
 
-    The drift has a row a step: its number, and the largest difference of each kind of tensor.
+    The drift has a row a step: its number, and the largest difference of each kind of tensor,
+    relative to the tensor's largest value where that is above 1.
     """
     found = {precision: _steps(mine, theirs, steps, precision) for precision in PRECISIONS}
     masks = found["float64"].masks
@@ -97,7 +98,7 @@ def _step_check(precision: str, found: _Steps) -> Check:
         f"{kind} {size:.0e}" if size else f"{kind} 0" for kind, size in largest.items()
     )
     return Check(
-        f"largest difference over {len(found.rows)} steps, {precision}",
+        f"largest difference over {len(found.rows)} steps, {precision}, relative above 1",
         f"{found.first}; {measured}" if found.first else measured,
         f"at most {STEP[precision]:.0e}" + (", mask exact" if precision == "float64" else ""),
         not found.first,
@@ -113,7 +114,7 @@ def _steps(mine: Path, theirs: Path, steps: int, precision: str) -> _Steps:
         for name in _in_order({*ours, *reference}):
             kind = name.split("/")[0]
             if name in ours and name in reference:
-                size = _largest(ours[name] - reference[name])
+                size = _apart(ours[name], reference[name])
                 row[kind] = max(row[kind], size)
             else:
                 size = float("inf")
@@ -256,6 +257,15 @@ def _chi_square(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 def _ks(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(stats.ks_2samp(a.ravel(), b.ravel()).pvalue)
+
+
+def _apart(ours: NDArray[Any], reference: NDArray[Any]) -> float:
+    """Largest difference of two tensors, relative to the largest value where that is above 1.
+
+    A deep layer's running variance may be thousands, where float32 itself steps by 5e-4.
+    """
+    difference, largest = _largest(ours - reference), _largest(reference)
+    return difference / max(1.0, largest) if np.isfinite(largest) else difference
 
 
 def _largest(difference: NDArray[Any]) -> float:

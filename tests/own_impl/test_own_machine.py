@@ -62,18 +62,23 @@ def test_tf32_on_a_cpu_is_refused(tiny: Tiny) -> None:
 
 
 def test_memory_is_kept_from_step_to_step(tmp_path: Path) -> None:
-    """Freed blocks that are asked for again cost no page faults."""
+    """A freed block that is asked for again costs no page faults.
+
+    Once in a while something small lands in it, and the next block is a new one: hence the median.
+    """
     code = """
-import resource, torch
+import resource, statistics, torch
 from own_impl import machine
 from own_impl.config import Config
 machine.prepare(Config(device="cpu"))
 for _ in range(3):
     torch.ones(10_000_000)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
+faults = []
+for _ in range(11):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(10_000_000)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(statistics.median(faults))
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -83,4 +88,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 2_000  # 10 x 40 MB anew would be 100,000 pages of 4 KiB
+    assert int(done.stdout) < 200  # 40 MB anew are 9,766 pages of 4 KiB

@@ -76,7 +76,8 @@ bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
 test: setup check  ## check, then the test suite with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	    --cov --cov-report=term --cov-fail-under=90
 
 check: $(STAMP)  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -34,6 +34,20 @@ def prepare(config: Config) -> torch.device:
     return device
 
 
+def notice(config: Config, device: torch.device) -> str | None:
+    """What is odd about these settings on this machine, in one line; None if nothing."""
+    if config.precision != "bf16" or device.type != "cpu":
+        return None
+    # Older versions of torch cannot tell.
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    if any(capabilities.get(name, True) for name in ("avx512_bf16", "amx_bf16")):
+        return None
+    return (
+        "this processor has no bf16 arithmetic: torch emulates it, many times slower than "
+        "--precision fp32"
+    )
+
+
 def peak_memory(device: torch.device) -> tuple[int, int | None]:
     """Most bytes this process has held on the host, and its tensors on a GPU (None without)."""
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -31,6 +31,10 @@ class Metrics:
             file.flush()
             os.fsync(file.fileno())
 
+    def say(self, notice: str) -> None:
+        """A line for people, outside the live one."""
+        print(f"own_impl: {notice}", file=sys.stderr, flush=True)
+
     def due(self) -> bool:
         """Whether a progress line is due; asking costs nothing on the device."""
         return time.monotonic() - self._shown >= 1.0

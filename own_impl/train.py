@@ -31,6 +31,8 @@ def train(config: Config) -> Evaluation:
     device = machine.prepare(config)
     model = FixMatch(make_network(config, data).to(device), config)
     metrics, seconds = open_run(config, data, model, device)
+    if odd := machine.notice(config, device):
+        metrics.say(odd)
     evaluator = Evaluator(data.test_images, data.test_labels, device)
     batches = Batches(data, config, device)
     began = time.monotonic() - seconds

@@ -61,6 +61,29 @@ def test_tf32_on_a_cpu_is_refused(tiny: Tiny) -> None:
         machine.prepare(tiny(precision="tf32"))
 
 
+@pytest.mark.parametrize(
+    ("precision", "device", "capabilities", "told"),
+    [
+        ("bf16", "cpu", {"avx512_bf16": False, "amx_bf16": False}, True),
+        ("bf16", "cpu", {"avx512_bf16": True, "amx_bf16": False}, False),
+        ("bf16", "cpu", {}, False),  # torch cannot tell
+        ("bf16", "cuda", {"avx512_bf16": False, "amx_bf16": False}, False),
+        ("fp32", "cpu", {"avx512_bf16": False, "amx_bf16": False}, False),
+    ],
+)
+def test_emulated_bf16_is_told(
+    tiny: Tiny,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    device: str,
+    capabilities: dict[str, bool],
+    told: bool,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    notice = machine.notice(tiny(precision=precision), torch.device(device))
+    assert (notice is not None and "--precision fp32" in notice) == told
+
+
 def test_memory_is_kept_from_step_to_step(tmp_path: Path) -> None:
     """A freed block that is asked for again costs no page faults.
 

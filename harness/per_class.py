@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -32,9 +32,16 @@ def accuracy(predictions: Predictions, classes: int) -> Curve:
 
 
 def draw(
-    predictions: Mapping[Key, Predictions], titles: dict[str, str], caption: str, data: str
+    predictions: Mapping[Key, Predictions],
+    titles: dict[str, str],
+    caption: str,
+    data: str,
+    baselines: Collection[str] = (),
 ) -> Figure:
-    """Final weights of the done runs: accuracies above, differences to the reference below."""
+    """Final weights of the done runs: accuracies above, differences to the reference below.
+
+    Of `baselines` there is no difference below: the reference is not what they are held against.
+    """
     labels = sorted({key[0] for key in predictions})
     classes = 1 + max(int(found.targets.max()) for found in predictions.values())
     by_key = {key: accuracy(found, classes) for key, found in predictions.items()}
@@ -48,7 +55,7 @@ def draw(
             here = {key[1:]: curve for key, curve in by_key.items() if key[0] == count}
             for place, (name, title, style) in enumerate(styles(titles)):
                 _accuracies(above, _seeds(here, name), title, style, place)
-                if name != REFERENCE:
+                if name != REFERENCE and name not in baselines:
                     label = f"{title} minus {titles[REFERENCE]}"
                     _differences(below, _paired(here, name), label, style, place)
             seeds = Counter(name for _, name in here)

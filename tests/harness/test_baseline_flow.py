@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import diff, profile, runs, status, verify
+from harness import diff, figure, profile, runs, status, verify
 from harness.implementations import base
 from harness.records import Status
 from tests.faults.comparison import Comparison
@@ -19,6 +19,8 @@ QUICK = profile.load("quick")
 
 @pytest.fixture
 def case(tmp_path: Path, data_dir: Path, fake: None, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    """Nothing is drawn: that takes most of the time."""
+    monkeypatch.setattr(figure, "render", lambda _drawn, _kind: b"<svg></svg>")
     monkeypatch.setenv("FAKE_DECLARES", "1")
     return Comparison(tmp_path / "results", data_dir, implementations=BOTH)
 

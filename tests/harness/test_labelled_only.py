@@ -17,8 +17,9 @@ from harness.execution import local
 from harness.implementations import base
 from harness.implementations.base import Request
 from harness.records import Status
-from tests import made
+from tests import browser, made
 from tests.harness.test_per_class import OWN, THEIRS
+from tests.harness.test_report import FAINT, OVERFLOW
 
 QUICK = profile.load("quick")
 TITLE = "Labelled images only (own)"
@@ -179,6 +180,34 @@ def test_classes_have_its_accuracy_and_no_difference_to_torchssl() -> None:
 
     assert legend(above) == ["FixMatch (own)", "FixMatch (TorchSSL)", TITLE]
     assert legend(below) == ["FixMatch (own) minus FixMatch (TorchSSL)"]
+
+
+@pytest.mark.parametrize("labels", [(40,), (40, 250), (40, 250, 4000)])
+def test_the_legend_of_five_texts_stays_in_the_figure(labels: tuple[int, ...]) -> None:
+    judged = {
+        (count, seed, name): OWN if name == "own" else THEIRS
+        for count in labels
+        for seed in (0, 1)
+        for name in ("own", "torchssl", "labelled_only")
+    }
+    drawn = per_class.draw(judged, outputs._titles(), "caption", "mnist5k", {"labelled_only"})
+    drawn.canvas.draw()
+    box = drawn.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= drawn.bbox.x1
+    lowest = min(panel.get_tightbbox().y0 for panel in drawn.axes)
+    assert box.y0 >= 0 and box.y1 <= lowest + 2
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_in_a_browser(folder: Path, width: int) -> None:
+    binary = browser.find()
+    if binary is None:
+        pytest.skip("no Chromium here")
+    with browser.chromium(binary) as tab:
+        tab.open(folder / "report.html", width, "dark")
+        assert tab.evaluate(OVERFLOW) == [] and tab.evaluate(FAINT) == []
+        assert tab.complaints == []
 
 
 def test_without_its_counterpart_it_has_a_row_and_says_why_no_more(tmp_path: Path) -> None:

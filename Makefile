@@ -6,6 +6,7 @@ PYTHON ?= python3
 PROFILE ?= auto
 LABELS ?= 40
 SEEDS ?= 0
+# With labelled_only too: does the unlabelled data help?
 IMPLEMENTATIONS ?= own torchssl
 ITERATIONS ?=
 DATA_DIR ?=

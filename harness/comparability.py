@@ -5,6 +5,7 @@ Each side's own record is held against what was asked for, and against the other
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,13 +43,16 @@ class Resolved:
 class Evidence:
     """What one side recorded of one run; `settings` is empty where it records none.
 
-    `failure` says why it recorded nothing, where it failed.
+    `failure` says why it recorded nothing, where it failed. `departs` are the settings that its
+    implementation declares to change, `asked` those that the run was asked for, where kept.
     """
 
     implementation: str
     facts: Facts | None
     settings: Mapping[str, Resolved]
     failure: str = ""
+    departs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ def first_difference(
 ) -> Difference | None:
     """The lowest rung that `mine` breaks; None if it may be compared with `peers`.
 
-    `asked` are the run's requested settings. What was asked for decides: a peer that strayed from
-    it breaks the rung itself.
+    `asked` are the run's requested settings, with what its implementation declares to change. What
+    was asked for decides: a peer that strayed from it breaks the rung itself.
     """
     return next(_differences(mine, asked, peers), None)
 
@@ -90,6 +94,7 @@ def _differences(
                 text = f"it used {used[:12]}, {peer.implementation} {theirs[:12]}"
                 yield Difference(rung, text)
     yield from _settings_differences(mine, asked, peers)
+    yield from _terms_differences(mine, asked, peers)
 
 
 def _settings_differences(
@@ -107,6 +112,24 @@ def _settings_differences(
             theirs = peer.settings.get(field)
             if theirs is not None and theirs.value != found.value:
                 text = f"it used {found.value}, {peer.implementation} {theirs.value}"
+                yield Difference(4, f"{field}: {text}")
+
+
+def _terms_differences(
+    mine: Evidence, asked: Mapping[str, Any], peers: Sequence[Evidence]
+) -> Iterator[Difference]:
+    """What was asked for must be what was declared, and else what was asked of the others."""
+    for field, declared in mine.departs.items():
+        if field in asked and asked[field] != declared:
+            text = f"asked for was {asked[field]}, declared is {declared}"
+            yield Difference(4, f"{field}: {text}")
+    for peer in peers:
+        free = {*mine.departs, *peer.departs}
+        for field in FIELDS:
+            if field in free or field not in asked or field not in peer.asked:
+                continue
+            if asked[field] != peer.asked[field]:
+                text = f"asked for was {asked[field]}, of {peer.implementation} {peer.asked[field]}"
                 yield Difference(4, f"{field}: {text}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from harness import profile as profiles
 from harness import selection, statistics
 from harness.errors import BadInput
+from harness.implementations.base import Baseline
 from harness.predictions import Predictions
 from harness.profile import Profile
 from harness.published import Published, Row
@@ -17,7 +18,7 @@ from harness.records import Status
 from harness.runs import Run
 from harness.statistics import Equivalence, McNemar, Sample
 
-REFERENCE = "torchssl"  # every other implementation is compared with it
+REFERENCE = "torchssl"  # every other implementation that is no baseline is compared with it
 Key = tuple[int, int, str]  # labels, seed, implementation
 
 
@@ -73,6 +74,22 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """An implementation minus its baseline at one label count, seed by seed: what that lacks.
+
+    `sample` is None where no seed is done on both sides; `checkpoints`, `near_chance`: see Pairing.
+    """
+
+    labels: int
+    implementation: str
+    reference: str
+    differences: Mapping[int, float]
+    sample: Sample | None
+    checkpoints: Checkpoints | None
+    near_chance: bool
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Everything that tables and report show of a folder, under one selection rule."""
 
@@ -83,6 +100,8 @@ class Comparison:
     runs: Sequence[Run]
     cells: Sequence[Cell]
     pairings: Sequence[Pairing]
+    gains: Sequence[Gain]
+    baselines: Mapping[str, Baseline]  # those that have runs here
     published_beside: Sequence[Row]  # same data set, same rule
     published_apart: Sequence[Row]
     published_data: str
@@ -93,7 +112,9 @@ class Comparison:
 
     @property
     def implementations(self) -> list[str]:
-        return sorted({cell.implementation for cell in self.cells})
+        """By name, baselines last."""
+        names = {cell.implementation for cell in self.cells}
+        return sorted(names, key=lambda name: (name in self.baselines, name))
 
     @property
     def evaluations(self) -> tuple[int, int] | None:
@@ -117,8 +138,12 @@ def build(
     predictions: Mapping[Key, Predictions],
     published: Published,
     rule: str | None = None,
+    baselines: Mapping[str, Baseline] | None = None,
 ) -> Comparison:
-    """Compare `runs` under `rule`: the profile's unless given, or the last for short runs."""
+    """Compare `runs` under `rule`: the profile's unless given, or the last for short runs.
+
+    Of `baselines`, those that have no runs here do not matter.
+    """
     done = [run for run in runs if run.status is Status.DONE]
     rule = rule or selection.in_use(profile.selection, [len(run.points) for run in done])
     data = ", ".join(sorted({str(run.manifest.settings["data"]) for run in runs}))
@@ -126,23 +151,33 @@ def build(
     labels = sorted({run.manifest.labels for run in runs})
     cells = [cell(runs, name, count, rule) for count in labels for name in implementations]
     by_key = {(c.labels, c.implementation): c for c in cells}
+    here = {name: it for name, it in (baselines or {}).items() if name in implementations}
+    checkpoints = _Checkpoints(done, predictions)
     pairings = [
-        _pairing(
-            by_key[count, name], by_key[count, REFERENCE], profile, _Checkpoints(done, predictions)
-        )
+        _pairing(by_key[count, name], by_key[count, REFERENCE], profile, checkpoints)
         for count in labels
         for name in implementations
-        if REFERENCE in implementations and name != REFERENCE
+        if REFERENCE in implementations and name != REFERENCE and name not in here
+    ]
+    gains = [
+        _gain(cell(runs, baseline.of, count, rule), by_key[count, name], checkpoints)
+        for count in labels
+        for name, baseline in here.items()
     ]
     beside = published.of(data, rule)
     return Comparison(
         profile=profile,
         data=data,
         rule=rule,
-        titles={name: titles.get(name, name) for name in implementations},
+        titles={
+            name: titles.get(name, name)
+            for name in (*implementations, *(baseline.of for baseline in here.values()))
+        },
         runs=runs,
         cells=cells,
         pairings=pairings,
+        gains=gains,
+        baselines=here,
         published_beside=beside,
         published_apart=[row for row in published.rows if row not in beside],
         published_data=published.data,
@@ -173,13 +208,8 @@ def _chance(run: Run) -> float:
 
 
 def _pairing(ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoints) -> Pairing:
-    differences = {
-        seed: value - theirs.accuracies[seed]
-        for seed, value in ours.accuracies.items()
-        if seed in theirs.accuracies
-    }
+    differences = _differences(ours, theirs)
     margin = profiles.at(profile.margin, ours.labels)
-    single = next(iter(differences)) if len(differences) == 1 else None
     return Pairing(
         labels=ours.labels,
         implementation=ours.implementation,
@@ -187,14 +217,35 @@ def _pairing(ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoin
         margin=margin,
         differences=differences,
         result=statistics.equivalence(list(differences.values()), margin) if differences else None,
-        checkpoints=None
-        if single is None
-        else checkpoints.of(ours.labels, single, (ours.implementation, theirs.implementation)),
-        near_chance=all(
-            cell.sample is not None and cell.sample.mean < 2 * cell.chance
-            for cell in (ours, theirs)
-        ),
+        checkpoints=checkpoints.of_single(ours, theirs, differences),
+        near_chance=_near_chance(ours, theirs),
     )
+
+
+def _gain(ours: Cell, baseline: Cell, checkpoints: _Checkpoints) -> Gain:
+    differences = _differences(ours, baseline)
+    return Gain(
+        labels=baseline.labels,
+        implementation=ours.implementation,
+        reference=baseline.implementation,
+        differences=differences,
+        sample=statistics.describe(list(differences.values())) if differences else None,
+        checkpoints=checkpoints.of_single(ours, baseline, differences),
+        near_chance=_near_chance(ours, baseline),
+    )
+
+
+def _differences(ours: Cell, theirs: Cell) -> dict[int, float]:
+    """Of the seeds that are done on both sides."""
+    return {
+        seed: value - theirs.accuracies[seed]
+        for seed, value in ours.accuracies.items()
+        if seed in theirs.accuracies
+    }
+
+
+def _near_chance(*cells: Cell) -> bool:
+    return all(cell.sample is not None and cell.sample.mean < 2 * cell.chance for cell in cells)
 
 
 class _Checkpoints:
@@ -203,6 +254,13 @@ class _Checkpoints:
     def __init__(self, done: Sequence[Run], predictions: Mapping[Key, Predictions]) -> None:
         self.runs = {(*run.key, run.manifest.implementation): run for run in done}
         self.predictions = predictions
+
+    def of_single(self, ours: Cell, theirs: Cell, seeds: Collection[int]) -> Checkpoints | None:
+        """Those of the one seed in `seeds`; None where there are more, or none."""
+        if len(seeds) != 1:
+            return None
+        (seed,) = seeds
+        return self.of(ours.labels, seed, (ours.implementation, theirs.implementation))
 
     def of(self, labels: int, seed: int, names: tuple[str, str]) -> Checkpoints:
         """From predictions where there are any, else from the last accuracy of the log."""

@@ -22,20 +22,24 @@ def hand_out_weights(side: Implementation, request: Request, place: Path) -> Non
         raise Incomplete(f"{name} drew no initial weights: {failure}")
 
 
-def declare(sides: Sequence[Implementation], request: Request, place: Path) -> list[Evidence]:
-    """Each side opens the run in a folder of `place`, and trains nothing.
+def declare(pairs: Sequence[tuple[Implementation, Request]], place: Path) -> list[Evidence]:
+    """Each side opens its run in a folder of `place`, and trains nothing.
 
     The initial weights are there already. The evidence of a side that fails says why.
     """
+    sides = [side for side, _ in pairs]
     folders = [place / f"{side.name}-declared" for side in sides]
-    for folder in folders:
+    for (_, request), folder in zip(pairs, folders, strict=True):
         folder.mkdir()
         hand_out.data_and_split(request, folder)
         (folder / base.INITIAL_WEIGHTS).symlink_to(place / base.INITIAL_WEIGHTS)
-    commands = [side.declare_command(request, f) for side, f in zip(sides, folders, strict=True)]
+    commands = [
+        side.declare_command(request, folder)
+        for (side, request), folder in zip(pairs, folders, strict=True)
+    ]
     failures = in_parallel(commands, folders)
     return [
-        Evidence(side.name, side.facts(folder), side.settings(folder), failure)
+        Evidence(side.name, side.facts(folder), side.settings(folder), failure, side.departs)
         for side, folder, failure in zip(sides, folders, failures, strict=True)
     ]
 

@@ -39,12 +39,13 @@ SETTINGS: dict[Any, Any] = {
 }
 ACCURACY, MASK = "top-1 accuracy, %", "mask: share above threshold"
 LOSSES = {"loss_x": "labelled loss", "loss_u": "unlabelled loss", "mask": MASK}
+CLOSE = 6.0  # percent: texts of nearer ends would lie over each other
 TOPS = {ACCURACY: 100, MASK: 1}
 
 
 def styles(titles: dict[str, str]) -> list[tuple[str, str, Style]]:
-    """(name, title, style) of each implementation: the same in every figure."""
-    return [(*item, style) for item, style in zip(sorted(titles.items()), cycle(STYLES))]
+    """(name, title, style) of each implementation, in order: the same in every figure."""
+    return [(*item, style) for item, style in zip(titles.items(), cycle(STYLES))]
 
 
 def accuracy_vs_epoch(
@@ -105,8 +106,10 @@ def heading(labels: int, seeds: Iterable[int]) -> str:
     return f"{labels} labelled images, {many} seed{'s' if counts[-1] > 1 else ''}"
 
 
-def finish(figure: Figure, caption: str, bottom: float = 0.85) -> None:
+def finish(figure: Figure, caption: str, bottom: float = 0.85, columns: int | None = None) -> None:
     """Caption, one legend below all panels, and margins; `bottom` in inches.
+
+    `columns` of the legend: as many as the width has room for, unless given.
 
     Margins are fixed: looking for them takes as long as all the drawing.
     """
@@ -116,7 +119,7 @@ def finish(figure: Figure, caption: str, bottom: float = 0.85) -> None:
         for panel in figure.axes
         for handle, text in zip(*panel.get_legend_handles_labels(), strict=True)
     }
-    columns = max(1, min(len(handles), int(width / 2.0)))
+    columns = columns or max(1, min(len(handles), int(width / 2.0)))
     figure.legend(
         list(handles.values()), list(handles), loc="lower center", ncols=columns, frameon=False
     )
@@ -183,14 +186,26 @@ def _curves(
         ends.append((float(complete[y].iloc[-1]), float(complete[x].iloc[-1]), style.color))
     longest = max((at for _, at, _ in ends), default=0) or 1
     apart = len({round(10 * at / longest) for _, at, _ in ends}) > 1
+    values = [value for value, _, _ in sorted(ends)]
     for rank, (value, at, color) in enumerate(sorted(ends) if end else ()):
-        # Below the line for the lowest, above it for the others: close ends stay readable.
-        place = 5 if apart else 5 + 9 * (rank - 1) if rank else -12
+        place = 5 if apart else _beside(values, rank)
         axes.annotate(
             end.format(value), (at, value), textcoords="offset points",
             xytext=(0, place), ha="right", color=color, fontsize=8,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.6},
         )  # fmt: skip
+
+
+def _beside(values: Sequence[float], rank: int) -> int:
+    """Points from the end of a curve to its text: `values` are all ends, ascending.
+
+    Above the line for the highest, below it for the others: close ends stay readable, and texts in
+    the panel.
+    """
+    if rank and rank == len(values) - 1:
+        return 5
+    nearer = [other for other in values[rank + 1 : -1] if other - values[rank] < CLOSE]
+    return -12 - 9 * len(nearer)
 
 
 def _references(axes: Axes, references: Sequence[tuple[float, str]]) -> None:

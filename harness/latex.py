@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness import table, wording
 from harness.comparison import Cell, Comparison, Pairing
 from harness.published import Row
+from harness.statistics import Sample
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -21,7 +22,7 @@ def render(comparison: Comparison) -> str:
         r"  \centering",
         "  \\caption{Top-1 accuracy (\\%) on "
         f"{escape(comparison.data)}; {escape(wording.selection_rule(comparison))}. "
-        f"Mean $\\pm$ sample standard deviation over $n$ seeds.}}",
+        f"Mean $\\pm$ sample standard deviation over $n$ seeds.{_notes(comparison)}}}",
         f"  \\begin{{tabular}}{{l{'r' * len(labels)}}}",
         r"    \toprule",
         _row(["labelled images", *map(str, labels)]),
@@ -30,7 +31,7 @@ def render(comparison: Comparison) -> str:
     for name in comparison.implementations:
         cells = [_cell(comparison.cell(name, count)) for count in labels]
         lines.append(_row([escape(comparison.titles[name]), *cells]))
-    lines += _pairings(comparison)
+    lines += [*_pairings(comparison), *_gains(comparison)]
     if comparison.published_beside:
         lines.append(r"    \midrule")
     for row in comparison.published_beside:
@@ -81,10 +82,30 @@ def _pairings(comparison: Comparison) -> list[str]:
     return lines
 
 
+def _gains(comparison: Comparison) -> list[str]:
+    lines = []
+    for name in comparison.baselines:
+        here = [gain for gain in comparison.gains if gain.reference == name]
+        what = wording.gain_difference(here[0], comparison.titles)
+        lines += [
+            r"    \midrule",
+            _row([escape(what), *(_sample(gain.sample) for gain in here)]),
+            _row([escape(wording.GAIN), *(wording.gain_word(gain) for gain in here)]),
+        ]
+    return lines
+
+
+def _notes(comparison: Comparison) -> str:
+    return "".join(f" {escape(note)}" for note in wording.gain_notes(comparison))
+
+
 def _difference(pairing: Pairing) -> str:
-    if pairing.result is None:
+    return "" if pairing.result is None else _sample(pairing.result.differences)
+
+
+def _sample(sample: Sample | None) -> str:
+    if sample is None:
         return ""
-    sample = pairing.result.differences
     if sample.interval is None:
         return f"${sample.mean:+.2f}$"
     return f"${sample.mean:+.2f}$ ${wording.interval(sample.interval)}$"

@@ -39,15 +39,22 @@ class Launcher:
         manifest = records.read_manifest(self.run_folder(implementation, request))
         return manifest is not None and manifest.status is Status.DONE
 
-    def check_same_terms(self, request: Request) -> None:
+    def check_same_terms(self, implementation: Implementation, request: Request) -> None:
         """Raise BadInput if a finished run in this folder was made on other terms.
 
-        Only the labelled images differ between the runs of one folder: a table never mixes.
+        Only the labelled images differ between the runs of one folder, and what an implementation
+        declares to change: a table never mixes.
         """
+        asked = hand_out.request_settings(request)
         for path, manifest in self._done():
             same_split = (manifest.labels, manifest.seed) == (request.labels, request.seed)
-            for key, value in hand_out.request_settings(request).items():
+            declared: set[str] = set()
+            if manifest.implementation != implementation.name:
+                declared = {*implementation.departs, *base.departs(manifest.implementation)}
+            for key, value in asked.items():
                 found = manifest.settings.get(key)
+                if key in declared:
+                    continue
                 if found != value and (key != "split_sha256" or same_split):
                     raise BadInput(
                         f"{path}: done with {key} = {found}, asked for is {value}; name another "
@@ -102,7 +109,10 @@ class Launcher:
         ]
         if rates:
             return float(np.median(rates)) * request.profile.iterations
-        guess = request.profile.seconds_per_iteration.get(implementation.name)
+        guesses = request.profile.seconds_per_iteration
+        guess = guesses.get(implementation.name)
+        if guess is None and implementation.baseline is not None:
+            guess = guesses.get(implementation.baseline.of)
         return guess and START_SECONDS + guess * request.profile.iterations
 
     def run(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness import selection, table, wording
 from harness.comparison import Comparison
 from harness.records import Status
 from harness.runs import Run, folder_name
+from harness.statistics import Sample
 
 
 def render(comparison: Comparison) -> str:
@@ -20,6 +21,7 @@ def render(comparison: Comparison) -> str:
         "\n".join(_accuracies(comparison)),
         f"Selection: {wording.selection_rule(comparison)}. {wording.SPREAD}",
         *_differences(comparison),
+        *_gains(comparison),
         *_published(comparison),
         "## Runs",
         "\n".join(_runs(comparison)),
@@ -64,14 +66,10 @@ def _differences(comparison: Comparison) -> list[str]:
     ]
     for pairing in comparison.pairings:
         result = pairing.result
-        sample = result.differences if result else None
-        spread = f" ± {sample.deviation:.2f}" if sample and sample.deviation is not None else ""
         cells = [
             str(pairing.labels),
             f"{pairing.implementation} - {pairing.reference}",
-            ", ".join(f"{seed}: {value:+.2f}" for seed, value in pairing.differences.items()),
-            f"{sample.mean:+.2f}{spread}" if sample else "",
-            wording.interval(sample.interval) if sample and sample.interval else "",
+            *_sample(pairing.differences, result.differences if result else None),
             f"±{pairing.margin:.2f}",
             wording.verdict_word(pairing),
         ]
@@ -82,6 +80,40 @@ def _differences(comparison: Comparison) -> list[str]:
         for pairing in comparison.pairings
     ]
     return ["## Differences", "\n".join(lines), "\n".join(sentences), wording.TEST]
+
+
+def _gains(comparison: Comparison) -> list[str]:
+    if not comparison.gains:
+        return []
+    lines = [
+        "| labelled | difference of | by seed | mean ± SD | 95% interval | |",
+        "| ---: | --- | --- | ---: | ---: | --- |",
+    ]
+    for gain in comparison.gains:
+        cells = [
+            str(gain.labels),
+            f"{gain.implementation} - {gain.reference}",
+            *_sample(gain.differences, gain.sample),
+            wording.gain_word(gain),
+        ]
+        lines.append(_row(cells))
+    sentences = [
+        f"- {gain.labels} labels, **{wording.gain_word(gain)}**: "
+        + wording.gain(gain, comparison.titles)
+        for gain in comparison.gains
+    ]
+    notes = [*wording.gain_notes(comparison), wording.GAIN_TEST]
+    return [f"## {wording.GAIN}", "\n".join(lines), "\n".join(sentences), *notes]
+
+
+def _sample(differences: Mapping[int, float], sample: Sample | None) -> list[str]:
+    """Differences by seed, their mean and deviation, and the interval."""
+    spread = f" ± {sample.deviation:.2f}" if sample and sample.deviation is not None else ""
+    return [
+        ", ".join(f"{seed}: {value:+.2f}" for seed, value in differences.items()),
+        f"{sample.mean:+.2f}{spread}" if sample else "",
+        wording.interval(sample.interval) if sample and sample.interval else "",
+    ]
 
 
 def _published(comparison: Comparison) -> list[str]:

@@ -36,6 +36,7 @@ from harness.terminal import Terminal
 
 SUMS, TABLE, POINTS = "runs.sha256", "table.csv", "points.csv"
 MARKDOWN, LATEX, REPORT = "table.md", "table.tex", "report.html"
+PER_CLASS = "per-class"
 FIGURES = {
     "accuracy-vs-epoch": (
         "Accuracy over epochs",
@@ -53,12 +54,16 @@ FIGURES = {
         "each of the last batch before an evaluation, where the log has them: TorchSSL logs none "
         "for an evaluation after the last iteration.",
     ),
-    "per-class": (
+    PER_CLASS: (
         "Accuracy by class",
         "Accuracy of the final weights on each class, both implementations above and their "
         "difference below. Dashes are seeds; whiskers the 95% interval of the mean difference.",
     ),
 }
+PER_CLASS_WITH_BASELINES = (
+    "Accuracy of the final weights on each class above, and the difference to the reference below, "
+    "where there is one. Dashes are seeds; whiskers the 95% interval of the mean difference."
+)
 # All that may stand in a results folder: `verify` knows what to look for, `write` what is stale.
 NAMES = (
     SUMS, TABLE, POINTS, MARKDOWN, LATEX,
@@ -85,12 +90,9 @@ def build(folder: Path, profile: Profile) -> dict[str, bytes]:
     found = runs.load_all(folder)
     titles = _titles()
     judged = _predictions(folder, found)
-    cited = published.load()
-    main = comparison.build(found, profile, titles, judged, cited)
+    main = _compared(found, profile, judged)
     others = [
-        comparison.build(found, profile, titles, judged, cited, rule)
-        for rule in selection.RULES
-        if rule != main.rule
+        _compared(found, profile, judged, rule) for rule in selection.RULES if rule != main.rule
     ]
     points = table.points_frame(found)
     drawn = _draw(main, points[points["status"] == Status.DONE.value], judged, titles)
@@ -98,7 +100,10 @@ def build(folder: Path, profile: Profile) -> dict[str, bytes]:
     pictures = []
     for name, picture in drawn.items():
         content |= {f"{name}.{kind}": figure.render(picture, kind) for kind in ("svg", "png")}
-        pictures.append(Picture(*FIGURES[name], content[f"{name}.svg"]))
+        title, description = FIGURES[name]
+        if name == PER_CLASS and main.baselines:
+            description = PER_CLASS_WITH_BASELINES
+        pictures.append(Picture(title, description, content[f"{name}.svg"]))
     page = report.render(
         main, others, pictures, checklist.ladder(folder), checklist.accepted(folder)
     )
@@ -111,8 +116,7 @@ def tables(folder: Path, profile: Profile) -> dict[str, bytes]:
     profile = profiles.load(profile.name)
     found = runs.load_all(folder)
     judged = _predictions(folder, found)
-    main = comparison.build(found, profile, _titles(), judged, published.load())
-    return _tables(folder, main)
+    return _tables(folder, _compared(found, profile, judged))
 
 
 def _tables(folder: Path, main: Comparison) -> dict[str, bytes]:
@@ -129,7 +133,7 @@ def under(folder: Path, profile: Profile, rule: str) -> Comparison:
     """The runs of `folder` under another rule than their table's; writes nothing."""
     found = runs.load_all(folder)
     judged = _predictions(folder, found)
-    return comparison.build(found, profile, _titles(), judged, published.load(), rule)
+    return _compared(found, profile, judged, rule)
 
 
 def show(folder: Path, terminal: Terminal) -> None:
@@ -141,8 +145,21 @@ def show(folder: Path, terminal: Terminal) -> None:
             terminal.say(f"  {folder / name}")
 
 
+def _compared(
+    found: Sequence[Run],
+    profile: Profile,
+    judged: Mapping[Key, Predictions],
+    rule: str | None = None,
+) -> Comparison:
+    cited, baselines = published.load(), base.baselines()
+    return comparison.build(found, profile, _titles(), judged, cited, rule, baselines)
+
+
 def _titles() -> dict[str, str]:
-    return {name: base.create(name).title for name in base.names()}
+    """By name, baselines last: the order in which figures give out colours."""
+    baselines = base.baselines()
+    names = sorted(base.names(), key=lambda name: (name in baselines, name))
+    return {name: base.create(name).title for name in names}
 
 
 def _draw(
@@ -166,9 +183,8 @@ def _draw(
         ),
     }
     if judged:
-        drawn["per-class"] = per_class.draw(
-            judged, titles, f"{network}: final EMA weights on the test set", main.data
-        )
+        title = f"{network}: final EMA weights on the test set"
+        drawn[PER_CLASS] = per_class.draw(judged, titles, title, main.data, main.baselines)
     return drawn
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -19,6 +19,7 @@ from harness.predictions import Predictions
 CIFAR10 = [
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 ]  # fmt: skip
+TEXTS, LINE = 5, 0.2  # in the legend with a baseline; inches a line
 Curve = NDArray[np.float64]
 
 
@@ -32,14 +33,24 @@ def accuracy(predictions: Predictions, classes: int) -> Curve:
 
 
 def draw(
-    predictions: Mapping[Key, Predictions], titles: dict[str, str], caption: str, data: str
+    predictions: Mapping[Key, Predictions],
+    titles: dict[str, str],
+    caption: str,
+    data: str,
+    baselines: Collection[str] = (),
 ) -> Figure:
-    """Final weights of the done runs: accuracies above, differences to the reference below."""
+    """Final weights of the done runs: accuracies above, differences to the reference below.
+
+    Of `baselines` there is no difference below: the reference is not what they are held against.
+    """
     labels = sorted({key[0] for key in predictions})
     classes = 1 + max(int(found.targets.max()) for found in predictions.values())
     by_key = {key: accuracy(found, classes) for key, found in predictions.items()}
     with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(1.0 + 3.2 * len(labels), 5.6))
+        # A text more makes the legend too wide for one line, and a column is a panel wide.
+        columns = min(3, len(labels)) if baselines else None
+        room = LINE * (-(-TEXTS // columns) - 1) if columns else 0.0
+        figure = Figure(figsize=(1.0 + 3.2 * len(labels), 5.6 + room))
         axes = figure.subplots(
             2, len(labels), squeeze=False, sharex=True, sharey="row", height_ratios=[3, 2]
         )
@@ -48,7 +59,7 @@ def draw(
             here = {key[1:]: curve for key, curve in by_key.items() if key[0] == count}
             for place, (name, title, style) in enumerate(styles(titles)):
                 _accuracies(above, _seeds(here, name), title, style, place)
-                if name != REFERENCE:
+                if name != REFERENCE and name not in baselines:
                     label = f"{title} minus {titles[REFERENCE]}"
                     _differences(below, _paired(here, name), label, style, place)
             seeds = Counter(name for _, name in here)
@@ -61,7 +72,8 @@ def draw(
         axes[0, 0].set_ylim(max(-4, 10 * (lowest // 10) - 4), 104)
         for panel in axes.flat:
             panel.grid(alpha=0.25, linewidth=0.5)
-        finish(figure, caption, bottom=1.25 if _named(data, classes) else 0.85)
+        bottom = (1.25 if _named(data, classes) else 0.85) + room
+        finish(figure, caption, bottom, columns)
     return figure
 
 

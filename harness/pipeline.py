@@ -59,13 +59,13 @@ def compare(question: Question, terminal: Terminal) -> None:
     with only_one(folder, terminal.say):
         launcher = Launcher(folder, terminal, question.limits)
         requests = [
-            (implementation, Request(settings, dataset, labels, seed, device))
+            (implementation, implementation.asked(Request(settings, dataset, labels, seed, device)))
             for labels in question.labels
             for seed in question.seeds
             for implementation in chosen
         ]
-        for _, request in requests:
-            launcher.check_same_terms(request)
+        for pair in requests:
+            launcher.check_same_terms(*pair)
         for notice in launcher.notices(device):
             terminal.say(f"Notice: {notice}")
         todo = [pair for pair in requests if not launcher.is_done(*pair)]

@@ -27,15 +27,14 @@ def check(
     keys = dict.fromkeys((request.labels, request.seed) for _, request in todo)
     for labels, seed in keys:
         pairs = [p for p in todo if (p[1].labels, p[1].seed) == (labels, seed)]
-        sides = [side for side, _ in pairs if side.declares and side.unavailable() is None]
-        if not sides:
+        able = [p for p in pairs if p[0].declares and p[0].unavailable() is None]
+        if not able:
             continue
-        request = pairs[0][1]
         terminal.say(f"{labels} labels, seed {seed}: checking that both sides start alike ...")
         try:
             with tempfile.TemporaryDirectory(prefix="preflight-") as place:
-                hand_out_weights(sides[0], request, Path(place))
-                declared = declare(sides, request, Path(place))
+                hand_out_weights(*able[0], Path(place))
+                declared = declare(able, Path(place))
         except Incomplete as error:
             terminal.say(f"Notice: could not be checked beforehand: {error}")
             continue
@@ -45,11 +44,11 @@ def check(
                 terminal.say(f"Notice: {evidence.implementation} {text}")
         known = [evidence for evidence in declared if evidence.facts is not None]
         others = [evidence for key, evidence in done if key == (labels, seed)]
-        asked = hand_out.request_settings(request) | {"labels": labels, "seed": seed}
         for side, own_request in pairs:
             mine = next((e for e in known if e.implementation == side.name), None)
             if mine is None:
                 continue
             peers = [e for e in (*known, *others) if e.implementation != side.name]
+            asked = hand_out.request_settings(own_request) | {"labels": labels, "seed": seed}
             if difference := comparability.first_difference(mine, asked, peers):
                 yield (side, own_request), difference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -60,6 +61,10 @@ class Profile(BaseModel):
         about = {"schema_version", "name", "description", "data", "requires_cuda"}
         about |= {"selection", "margin", "tolerance", "seconds_per_iteration"}
         return self.model_dump(exclude=about)
+
+    def departing(self, changes: Mapping[str, Any]) -> Profile:
+        """The same profile with other values of some settings, checked like those of a file."""
+        return Profile.model_validate(self.model_dump(by_alias=True) | dict(changes))
 
     def evaluated_after(self) -> list[int]:
         """Numbers of updates after which TorchSSL evaluates; our side does so too.

@@ -75,13 +75,30 @@ def render(
     )
 
 
-def settings(runs: Sequence[Run]) -> list[tuple[str, dict[str, str], bool]]:
-    """(name, value by implementation, whether they are equal) of what each side was given.
+@dataclass(frozen=True)
+class Setting:
+    """What each side was given of one setting, by implementation.
+
+    `declared`: they differ, and only in what an implementation declares to change.
+    """
+
+    name: str
+    values: Mapping[str, str]
+    declared: bool
+
+    @property
+    def equal(self) -> bool:
+        return len(set(self.values.values())) == 1
+
+
+def settings(runs: Sequence[Run]) -> list[Setting]:
+    """What each side was given, setting by setting.
 
     What goes with the label count or seed is left out: the sums of each run stand beside it.
     """
     by_name: dict[str, dict[str, set[str]]] = {}
-    implementations = sorted({run.manifest.implementation for run in runs})
+    departs = {run.manifest.implementation: run.evidence.departs for run in runs}
+    implementations = sorted(departs)
     for run in runs:
         for name, value in run.manifest.settings.items():
             if name != "split_sha256":
@@ -91,7 +108,11 @@ def settings(runs: Sequence[Run]) -> list[tuple[str, dict[str, str], bool]]:
     rows = []
     for name, found in by_name.items():
         by_side = {i: " or ".join(sorted(values)) or "not set" for i, values in found.items()}
-        rows.append((name, by_side, len(set(by_side.values())) == 1))
+        declared = {i: str(d[name]) for i, d in departs.items() if name in d}
+        others = {value for i, value in by_side.items() if i not in declared}
+        as_declared = all(by_side[i] == value for i, value in declared.items())
+        is_declared = bool(declared) and as_declared and len(others) == 1
+        rows.append(Setting(name, by_side, is_declared))
     return rows
 
 

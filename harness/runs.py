@@ -32,7 +32,14 @@ class Run:
     @property
     def evidence(self) -> Evidence:
         """What it recorded of what it used."""
-        return Evidence(self.manifest.implementation, self.manifest.facts, self.settings)
+        manifest = self.manifest
+        return Evidence(
+            manifest.implementation,
+            manifest.facts,
+            self.settings,
+            departs=base.departs(manifest.implementation),
+            asked=manifest.settings,
+        )
 
     @property
     def key(self) -> tuple[int, int]:

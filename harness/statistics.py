@@ -82,6 +82,17 @@ def describe(values: Sequence[float], bounds: tuple[float, float] | None = None)
     return Sample(n, mean, deviation, (max(low, mean - half), min(high, mean + half)))
 
 
+def sign(sample: Sample) -> int | None:
+    """1 or -1 where the 95% interval lies above or below 0, 0 where it holds 0; None: no interval.
+
+    That is a two-sided t-test at 5% and its direction.
+    """
+    if sample.interval is None:
+        return None
+    low, high = sample.interval
+    return int(low > NO_SPREAD) - int(high < -NO_SPREAD)
+
+
 def equivalence(differences: Sequence[float], margin: float) -> Equivalence:
     """Two one-sided t-tests (TOST) of paired differences against -margin and +margin.
 
@@ -99,8 +110,7 @@ def equivalence(differences: Sequence[float], margin: float) -> Equivalence:
     else:
         p = float(stats.t.sf((margin - abs(sample.mean)) / error, sample.n - 1))
     half = float(stats.t.ppf(1 - LEVEL, sample.n - 1)) * error
-    low, high = sample.interval
-    nonzero = low > NO_SPREAD or high < -NO_SPREAD
+    nonzero = sign(sample) != 0
     verdict = Verdict.INCONCLUSIVE
     if p < LEVEL:
         verdict = Verdict.EQUIVALENT

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from harness import selection
-from harness.comparison import Cell, Checkpoints, Comparison, Pairing
+from harness.comparison import Cell, Checkpoints, Comparison, Gain, Pairing
 from harness.published import Row
-from harness.statistics import Equivalence, Verdict
+from harness.statistics import Equivalence, Verdict, sign
 
 SPREAD = (
     "± is the sample standard deviation over seeds, [ ] the 95% interval of the mean (Student's "
@@ -19,6 +19,13 @@ TEST = (
     "margin that the profile states, that is, its 90% interval lies there. Different: not so, and "
     "the 95% interval of the mean difference excludes 0. Inconclusive: neither. A difference can "
     "be equivalent and yet not zero; that is said. Each label count is judged by itself."
+)
+
+GAIN = "Does the unlabelled data help?"
+GAIN_TEST = (
+    "Differences are paired by seed. Helps, or hurts: the 95% interval of the mean difference "
+    "(Student's t) lies above, or below, 0. No difference shown: it holds 0, which does not show "
+    "that there is none. Each label count is judged by itself."
 )
 
 
@@ -137,7 +144,49 @@ def _because(result: Equivalence) -> str:
     )
 
 
-def checkpoints(pairing: Pairing, titles: Mapping[str, str]) -> str:
+def gain_word(gain: Gain) -> str:
+    """A few words for a column."""
+    if gain.sample is None:
+        return "no pair"
+    if gain.near_chance:
+        return "near chance"
+    words = {1: "helps", -1: "hurts", 0: "no difference shown", None: "one seed"}
+    return words[sign(gain.sample)]
+
+
+def gain_difference(gain: Gain, titles: Mapping[str, str]) -> str:
+    """`FixMatch (own) minus Labelled images only (own)`."""
+    return f"{titles[gain.implementation]} minus {titles[gain.reference]}"
+
+
+def gain(gain: Gain, titles: Mapping[str, str]) -> str:
+    """A sentence or more: `... minus ...: +3.20 points [1.10, 5.30], 5 seeds: helps.`"""
+    ours, theirs = titles[gain.implementation], titles[gain.reference]
+    sample = gain.sample
+    if sample is None:
+        return f"No seed is done by both {ours} and {theirs}: nothing can be said."
+    between = f" {interval(sample.interval)}" if sample.interval is not None else ""
+    seeds = f"{sample.n} seed{'s' if sample.n > 1 else ''}"
+    text = f"{gain_difference(gain, titles)}: {sample.mean:+.2f} points{between}, {seeds}"
+    if gain.near_chance:
+        return f"{text}: both are near chance, nothing is learnt yet, so nothing can be said."
+    if sample.interval is None:
+        return f"{text}, whose spread is unknown: at least two are needed. " + checkpoints(
+            gain, titles
+        )
+    equal = " (all differences are equal: these seeds show no spread)" * (sample.deviation == 0)
+    return f"{text}: {gain_word(gain)}{equal}."
+
+
+def gain_notes(comparison: Comparison) -> list[str]:
+    """What a reader must know of each baseline: `Labelled images only (own): ...`"""
+    return [
+        f"{comparison.titles[name]}: {baseline.note}"
+        for name, baseline in comparison.baselines.items()
+    ]
+
+
+def checkpoints(pairing: Pairing | Gain, titles: Mapping[str, str]) -> str:
     """What can be said of the two checkpoints of a single seed."""
     found = pairing.checkpoints
     if found is None:
@@ -163,18 +212,34 @@ def _mcnemar(found: Checkpoints, names: tuple[str, str]) -> str:
 
 def headline(comparison: Comparison) -> str:
     """`FixMatch (own) against FixMatch (TorchSSL): equivalent at 250 and 4000 labels, ...`."""
+    if not comparison.pairings and comparison.gains:
+        return _gain_headline(comparison)
     if not comparison.pairings:
         return "Nothing to compare: there are not two implementations with runs here."
     parts = []
     for name in dict.fromkeys(pairing.implementation for pairing in comparison.pairings):
         here = [p for p in comparison.pairings if p.implementation == name]
-        by_word: dict[str, list[str]] = {}
-        for pairing in here:
-            by_word.setdefault(verdict_word(pairing), []).append(str(pairing.labels))
-        words = [f"{word} at {_and(labels)} labels" for word, labels in by_word.items()]
         ours, theirs = comparison.titles[name], comparison.titles[here[0].reference]
-        parts.append(f"{ours} against {theirs}: {', '.join(words)}.")
+        words = _by_word((verdict_word(pairing), pairing.labels) for pairing in here)
+        parts.append(f"{ours} against {theirs}: {words}.")
     return " ".join(parts)
+
+
+def _gain_headline(comparison: Comparison) -> str:
+    parts = []
+    for name in comparison.baselines:
+        here = [gain for gain in comparison.gains if gain.reference == name]
+        words = _by_word((gain_word(gain), gain.labels) for gain in here)
+        parts.append(f"{gain_difference(here[0], comparison.titles)}: {words}.")
+    return " ".join(parts)
+
+
+def _by_word(said: Iterable[tuple[str, int]]) -> str:
+    """`equivalent at 250 and 4000 labels, inconclusive at 40 labels`."""
+    by_word: dict[str, list[str]] = {}
+    for word, labels in said:
+        by_word.setdefault(word, []).append(str(labels))
+    return ", ".join(f"{word} at {_and(labels)} labels" for word, labels in by_word.items())
 
 
 def _and(words: list[str]) -> str:

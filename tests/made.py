@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness import predictions, profile, records, runs
+from harness.implementations import base
 from harness.predictions import Predictions
 from harness.records import Facts, Manifest, Status
 
@@ -66,7 +67,7 @@ def run(
     top1 = 10 + (end + spread - 10) * rise + random.normal(0, 0.4, evaluations)
     top1 = np.clip((top1 * IMAGES / 100).round() * 100 / IMAGES, 0, 100)
     place = folder / "runs" / runs.folder_name(labels, seed, name)
-    write = _own if name == "own" else _torchssl
+    write = _torchssl if name == "torchssl" else _own
     write(runs.attempt_folder(place, 1), after, top1, random, labels)
     facts = Facts(
         data_sha256="da7a" * 16, split_sha256=f"{labels:04d}{seed:04d}" * 8,
@@ -76,6 +77,7 @@ def run(
     settings = QUICK.hyper_parameters() | {
         "iterations_per_epoch": 282, "data": data, "test_class_counts": [50] * CLASSES,
         "data_sha256": facts.data_sha256, "split_sha256": facts.split_sha256,
+        **base.departs(name),
     }  # fmt: skip
     manifest = Manifest(
         implementation=name, labels=labels, seed=seed, settings=settings, status=status,

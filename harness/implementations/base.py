@@ -17,9 +17,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 from harness.comparability import Resolved
 from harness.data import Dataset
@@ -48,6 +49,10 @@ class Request:
         """Iterations in which as many unlabelled images are seen as there are, rounded up."""
         return -(-self.dataset.train_size // (self.profile.batch_size * self.profile.mu))
 
+    def departing(self, departs: Mapping[str, Any]) -> Request:
+        """The same run with the settings that an implementation declares to change."""
+        return replace(self, profile=self.profile.departing(departs)) if departs else self
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -68,6 +73,14 @@ class Progress:
         return (self.iteration - self.first) / self.seconds if self.seconds > 0 else 0.0
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """Of a run that leaves something out: of which implementation, and what a reader must know."""
+
+    of: str
+    note: str
+
+
 class Implementation(ABC):
     """One way to train FixMatch. It evaluates at least after `profile.evaluated_after()`."""
 
@@ -75,6 +88,14 @@ class Implementation(ABC):
     title: str
     declares = False  # whether there is a `declare_command`
     not_restored: tuple[str, ...] = ()  # what is lost when it goes on from a checkpoint
+    # Settings that it trains with in place of the profile's, by `comparability.FIELDS`: what is
+    # `asked` of it has them, and rung 4 takes them as declared, of it and of nobody else.
+    departs: ClassVar[Mapping[str, Any]] = {}
+    baseline: Baseline | None = None  # it is no candidate, but what one is held against
+
+    def asked(self, request: Request) -> Request:
+        """What is asked of it where `request` is asked of all."""
+        return request.departing(self.departs)
 
     @abstractmethod
     def unavailable(self) -> str | None:
@@ -146,3 +167,14 @@ def create(name: str) -> Implementation:
         f"harness.implementations.{name}"
     ).create()
     return implementation
+
+
+def departs(name: str) -> Mapping[str, Any]:
+    """The settings that the implementation of that name declares to change; none if unknown."""
+    return create(name).departs if name in names() else {}
+
+
+def baselines() -> dict[str, Baseline]:
+    """The implementations that are baselines, by name."""
+    found = ((name, create(name).baseline) for name in names())
+    return {name: baseline for name, baseline in found if baseline is not None}

@@ -43,7 +43,7 @@ def climb(mine: Implementation, reference: Implementation, request: Request, say
         place = Path(temporary)
         say("Both sides open the run and declare what they would use (rungs 1-4) ...")
         hand_out_weights(reference, request, place)
-        ours, theirs = declare([mine, reference], request, place)
+        ours, theirs = declare([(mine, request), (reference, request)], place)
         say("Both sides answer the same questions (rungs 5-7) ...")
         ask(request, place)
         failures = answer([mine, reference], place)

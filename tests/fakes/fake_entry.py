@@ -45,7 +45,8 @@ def start(data_sha256: str, mode: str) -> None:
             mode[6:], "initial_weights_sha256"
         )
         sums[key] = "0" * 64
-    write("start", torch_version="none", device="cpu", **sums)
+    settings = json.loads(os.environ.get("FAKE_SETTINGS", "{}"))
+    write("start", torch_version="none", device="cpu", settings=settings, **sums)
 
 
 def misbehave(mode: str, iteration: int) -> None:

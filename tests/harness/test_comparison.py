@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from harness import comparison, profile, published, selection, wording
-from harness.comparison import Comparison, Key
+from harness.comparison import Comparison, Gain, Key
 from harness.errors import BadInput
+from harness.implementations.base import Baseline
 from harness.predictions import Predictions
 from harness.records import Status
 from harness.runs import Run
@@ -15,6 +16,9 @@ from harness.statistics import Verdict
 from tests.harness.test_table import RUNS, TITLES, curve, run
 
 CITED = published.load()
+
+
+BASELINE = {"labelled_only": Baseline(of="own", note="a note.")}
 
 
 def build(runs: list[Run], name: str = "quick", **options: object) -> Comparison:
@@ -25,6 +29,19 @@ def build(runs: list[Run], name: str = "quick", **options: object) -> Comparison
 def pair(seed: int, own: float, torchssl: float, labels: int = 40) -> list[Run]:
     sides = (("own", own), ("torchssl", torchssl))
     return [run(name, labels, seed, points=curve(10.0, accuracy)) for name, accuracy in sides]
+
+
+def gain(*accuracies: tuple[float, float]) -> tuple[Gain, str]:
+    """Of own over labelled images only, a seed each; and what is said of it."""
+    names = ("own", "labelled_only")
+    runs = [
+        run(name, 40, seed, points=curve(10.0, accuracy))
+        for seed, both in enumerate(accuracies)
+        for name, accuracy in zip(names, both, strict=True)
+    ]
+    found = build(runs, baselines=BASELINE)
+    [one] = found.gains
+    return one, wording.gain(one, found.titles)
 
 
 def predicted(*right: bool) -> Predictions:
@@ -217,3 +234,77 @@ def test_the_headline_names_every_label_count_once() -> None:
         "FixMatch (own) against FixMatch (TorchSSL): equivalent at 40 and 250 labels, different "
         "at 4000 labels."
     )
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "word", "said"),
+    [
+        # mean 10, SD 1; t(0.975, 2) / sqrt(3) = 2.48
+        (
+            [(80.0, 71.0), (81.0, 71.0), (82.0, 71.0)], "helps",
+            "+10.00 points [7.52, 12.48], 3 seeds: helps.",
+        ),
+        (
+            [(71.0, 80.0), (71.0, 81.0), (71.0, 82.0)], "hurts",
+            "-10.00 points [-12.48, -7.52], 3 seeds: hurts.",
+        ),
+        (
+            [(71.0, 70.0), (72.0, 70.0), (73.0, 70.0)], "no difference shown",
+            "+2.00 points [-0.48, 4.48], 3 seeds: no difference shown.",
+        ),
+        (
+            [(71.0, 70.0), (72.0, 71.0)], "helps",
+            "2 seeds: helps (all differences are equal: these seeds show no spread).",
+        ),
+        (
+            [(80.0, 60.0)], "one seed",
+            "+20.00 points, 1 seed, whose spread is unknown: at least two are needed. Of the final "
+            "weights of seed 0, FixMatch (own) has 8 of 10 test images right",
+        ),
+        (
+            [(12.0, 11.0), (13.0, 12.0)], "near chance",
+            "2 seeds: both are near chance, nothing is learnt yet, so nothing can be said.",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_unlabelled_data_adds_is_said_with_its_interval(
+    accuracies: list[tuple[float, float]], word: str, said: str
+) -> None:
+    found, text = gain(*accuracies)
+    assert wording.gain_word(found) == word
+    assert text.startswith("FixMatch (own) minus Labelled images only (own): ")
+    assert said in text
+
+
+def test_seeds_of_one_side_enter_no_gain() -> None:
+    lonely = run("labelled_only", 40, 7, points=curve(99.0))
+    found = build([*pair(0, 60.0, 58.0), lonely], baselines=BASELINE)
+    assert (found.gains[0].differences, wording.gain_word(found.gains[0])) == ({}, "no pair")
+    assert "nothing can be said" in wording.gain(found.gains[0], found.titles)
+
+
+def test_a_baseline_is_no_candidate_and_stands_last() -> None:
+    third = run("labelled_only", 40, 0, points=curve(50.0))
+    found = build([*pair(0, 60.0, 58.0), third], baselines=BASELINE)
+    assert found.implementations == ["own", "torchssl", "labelled_only"]
+    assert [pairing.implementation for pairing in found.pairings] == ["own"]
+    assert wording.headline(found) == wording.headline(build(pair(0, 60.0, 58.0)))
+    assert wording.gain_notes(found) == ["Labelled images only (own): a note."]
+
+
+def test_without_the_reference_the_headline_is_the_gain() -> None:
+    runs = [
+        run(name, labels, seed, points=curve(10.0, accuracy + seed / 3))
+        for labels, accuracies in ((40, (80.0, 60.0)), (250, (90.0, 90.0)))
+        for seed in range(3)
+        for name, accuracy in zip(("own", "labelled_only"), accuracies, strict=True)
+    ]
+    assert wording.headline(build(runs, baselines=BASELINE)) == (
+        "FixMatch (own) minus Labelled images only (own): helps at 40 labels, no difference shown "
+        "at 250 labels."
+    )
+
+
+def test_baselines_without_runs_change_nothing() -> None:
+    runs = pair(0, 60.0, 58.0)
+    assert build(runs, baselines=BASELINE) == build(runs)

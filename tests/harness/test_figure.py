@@ -11,6 +11,7 @@ from harness.figure import accuracy_vs_epoch, accuracy_vs_time, render, training
 from harness.published import Row
 from harness.table import POINT_COLUMNS
 
+NAMES = ("own", "torchssl", "labelled_only")
 TITLES = {"own": "FixMatch (own)", "torchssl": "FixMatch (TorchSSL)"}
 
 
@@ -155,6 +156,28 @@ def test_published_lines_only_where_given() -> None:
 def test_the_last_accuracies_are_written_at_the_curves() -> None:
     panel = accuracy_vs_epoch(points(labels=(40,), seeds=(0,)), TITLES, "caption").axes[0]
     assert [text.get_text() for text in panel.texts] == ["40.0", "60.0"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "places"),
+    [
+        ([55.0], [-12]),
+        ([40.0, 60.0], [-12, 5]),
+        ([95.1, 95.5, 95.6], [-21, -12, 5]),  # below one another
+        ([55.0, 75.0, 75.5], [-12, -12, 5]),
+        ([55.0, 57.0, 95.0], [-21, -12, 5]),
+    ],
+)
+def test_texts_at_the_ends_of_curves_keep_apart(ends: list[float], places: list[int]) -> None:
+    frame = pd.concat(
+        [
+            points(labels=(40,), seeds=(0,), implementations=(name,)).assign(top1=end)
+            for name, end in zip(NAMES, ends, strict=False)
+        ]
+    )
+    panel = accuracy_vs_epoch(frame, dict(zip(NAMES, NAMES, strict=True)), "caption").axes[0]
+    assert [text.get_text() for text in panel.texts] == [f"{end:.1f}" for end in ends]
+    assert [text.xyann[1] for text in panel.texts] == places  # type: ignore[attr-defined]
 
 
 def test_the_caption_is_shown() -> None:

@@ -159,9 +159,7 @@ def test_a_setting_that_differs_is_marked(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     content["settings"]["lr"] = 0.3
     path.write_text(json.dumps(content))
-    rows = {
-        name: (values, equal) for name, values, equal in report.settings(runs.load_all(tmp_path))
-    }
+    rows = {row.name: (row.values, row.equal) for row in report.settings(runs.load_all(tmp_path))}
     assert rows["lr"] == ({"own": "0.3", "torchssl": "0.03"}, False)
     mu = str(QUICK.mu)
     assert rows["mu"] == ({"own": mu, "torchssl": mu}, True)

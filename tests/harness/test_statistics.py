@@ -23,6 +23,21 @@ def test_three_values() -> None:
     assert interval([1.0, 2.0, 3.0]) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([2.0, 3.0, 4.0], 1),  # 3 - 2.48 > 0
+        ([-2.0, -3.0, -4.0], -1),
+        ([1.0, 2.0, 3.0], 0),  # 2 - 2.48 < 0
+        ([0.0, 0.0], 0),
+        ([1.0, 1.0], 1),
+        ([5.0], None),
+    ],
+)
+def test_sign_by_hand(values: list[float], expected: int | None) -> None:
+    assert statistics.sign(describe(values)) == expected
+
+
 def test_two_values() -> None:
     # t(0.975, 1) * sqrt(2) / sqrt(2)
     assert interval([90.0, 92.0]) == pytest.approx((91 - 12.7062, 91 + 12.7062), abs=1e-4)

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from harness import comparison, latex, markdown, profile, published, table
+from harness.implementations import base
 from harness.records import Facts, Manifest, Point, Status
 from harness.runs import Run
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PROFILE = profile.load("quick")
-TITLES = {"own": "FixMatch (own)", "torchssl": "FixMatch (TorchSSL)"}
+TITLES = {
+    "own": "FixMatch (own)", "torchssl": "FixMatch (TorchSSL)",
+    "labelled_only": "Labelled images only (own)",
+}  # fmt: skip
 SETTINGS = {
     "batch_size": 10, "mu": 4, "precision": "fp32", "iterations_per_epoch": 100, "data": "mnist5k",
     "test_class_counts": [1] * 10,
@@ -82,12 +86,19 @@ RUNS = [
     run("own", 4000, 0, points=curve(11.0, 90.125)),
     run("torchssl", 4000, 0, status=Status.UNAVAILABLE, reason="no fixmatch.py | in\nthere"),
 ]  # fmt: skip
+LABELLED_ONLY = [
+    run("labelled_only", 40, 0, points=curve(10.0, 48.0, 47.0, full=True), wall_seconds=100.5),
+    run("labelled_only", 40, 1, points=curve(10.0, 50.0, 51.5, full=True), wall_seconds=100.5),
+    run("labelled_only", 250, 0, points=curve(*[60.0 + i for i in range(21)])),
+    run("labelled_only", 4000, 0, status=Status.FAILED, reason="exit code 1: out of memory"),
+]
 
 
 def compared(
     runs: list[Run], name: str = "quick", rule: str | None = None
 ) -> comparison.Comparison:
-    return comparison.build(runs, profile.load(name), TITLES, {}, published.load(), rule)
+    cited = published.load()
+    return comparison.build(runs, profile.load(name), TITLES, {}, cited, rule, base.baselines())
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -101,6 +112,8 @@ def rows(text: str) -> list[dict[str, str]]:
         ("points.csv", table.to_csv(table.points_frame(RUNS))),
         ("table.md", markdown.render(compared(RUNS))),
         ("table.tex", latex.render(compared(RUNS))),
+        ("labelled-only.md", markdown.render(compared([*RUNS, *LABELLED_ONLY]))),
+        ("labelled-only.tex", latex.render(compared([*RUNS, *LABELLED_ONLY]))),
     ],
 )
 def test_golden(name: str, text: str) -> None:

@@ -100,6 +100,33 @@ def test_total_is_labelled_plus_weighted_unlabelled(tiny: Tiny, batch: Batch) ->
     torch.testing.assert_close(losses.total.detach(), losses.labelled + 3 * losses.unlabelled)
 
 
+def _weights_after(config: Config, *batches: Batch) -> list[torch.Tensor]:
+    model = _model(config)
+    for each in batches:
+        model.step(each)
+    return [*model.network.state_dict().values(), *model.ema.average.values()]
+
+
+def _equal(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_at_weight_0_no_pseudo_label_moves_a_weight(tiny: Tiny, batch: Batch) -> None:
+    """Whether all unlabelled images count or none: to the bit, where at weight 1 it matters."""
+    for lambda_u, same in ((0.0, True), (1.0, False)):
+        all_count, none_counts = (
+            _weights_after(tiny(lambda_u=lambda_u, threshold=threshold), *[batch] * 3)
+            for threshold in (0.0, 1.0)
+        )
+        assert _equal(all_count, none_counts) == same
+
+
+def test_at_weight_0_batch_norm_still_sees_the_unlabelled_views(tiny: Tiny, batch: Batch) -> None:
+    other = replace(batch, weak=2 * batch.weak + 1)
+    before, after = (_weights_after(tiny(lambda_u=0.0), each) for each in (batch, other))
+    assert not _equal(before, after)
+
+
 def test_decay_is_on_convolution_and_linear_weights_only() -> None:
     network = WideResNet(10, 2)
     optimizer = make_optimizer(network, Config())

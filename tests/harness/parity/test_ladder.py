@@ -42,7 +42,7 @@ def reference(request_: Request, tmp_path_factory: pytest.TempPathFactory) -> Pa
     with pytest.MonkeyPatch.context() as patch:
         _smaller(patch)
         hand_out_weights(side, request_, place)
-        declare([side], request_, place)
+        declare([(side, request_)], place)
         ladder.ask(request_, place)
         ladder.answer([side], place)
     return place
@@ -74,7 +74,7 @@ def climb(
         shutil.copytree(reference, place, symlinks=True)
         mine, theirs = base.create("own"), base.create("torchssl")
         with ThreadPoolExecutor() as pool:
-            declared = pool.submit(declare, [mine], request_, place)
+            declared = pool.submit(declare, [(mine, request_)], place)
             failures = [*ladder.answer([mine], place), ""]
             (evidence,) = declared.result()
         folder = place / "torchssl-declared"

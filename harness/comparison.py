@@ -127,7 +127,7 @@ def build(
     cells = [cell(runs, name, count, rule) for count in labels for name in implementations]
     by_key = {(c.labels, c.implementation): c for c in cells}
     pairings = [
-        _pairing(
+        pair(
             by_key[count, name], by_key[count, REFERENCE], profile, _Checkpoints(done, predictions)
         )
         for count in labels
@@ -172,7 +172,10 @@ def _chance(run: Run) -> float:
     return 100 / max(1, len(run.manifest.settings["test_class_counts"]))
 
 
-def _pairing(ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoints) -> Pairing:
+def pair(
+    ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoints | None = None
+) -> Pairing:
+    """`ours` minus `theirs` by seed, at the profile's margin; `checkpoints` for a single seed."""
     differences = {
         seed: value - theirs.accuracies[seed]
         for seed, value in ours.accuracies.items()
@@ -188,7 +191,7 @@ def _pairing(ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoin
         differences=differences,
         result=statistics.equivalence(list(differences.values()), margin) if differences else None,
         checkpoints=None
-        if single is None
+        if single is None or checkpoints is None
         else checkpoints.of(ours.labels, single, (ours.implementation, theirs.implementation)),
         near_chance=all(
             cell.sample is not None and cell.sample.mean < 2 * cell.chance

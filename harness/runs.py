@@ -57,15 +57,20 @@ def load_all(results: Path) -> list[Run]:
     cannot be read or has lost evaluations. A run that is not done has the points that its log
     gives, if any.
     """
+    return mark_incomparable(read(results / "runs"))
+
+
+def read(place: Path) -> list[Run]:
+    """The runs whose folders lie in `place`, as `load_all` does, before any is compared."""
     runs = []
-    for folder in sorted((results / "runs").glob("*-seed*-*")):
+    for folder in sorted(place.glob("*-seed*-*")):
         manifest = records.read_manifest(folder)
         if manifest is not None:
             points, settings = _recorded(folder, manifest)
             run = Run(manifest, tuple(points), manifest.status, manifest.reason, settings)
             runs.append(run)
     runs.sort(key=lambda run: (*run.key, run.manifest.implementation))
-    return mark_incomparable(runs)
+    return runs
 
 
 def _recorded(folder: Path, manifest: Manifest) -> tuple[list[Point], dict[str, Resolved]]:

@@ -38,13 +38,11 @@ DIVERGED = (
 )
 
 
-def define(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, name: str = "trial", **changes: object
-) -> Path:
+def define(monkeypatch: pytest.MonkeyPatch, folder: Path, **changes: object) -> Path:
     """Write the study, with `changes`, where studies are looked for; returns its file."""
     monkeypatch.setattr(definition, "FOLDER", folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.yaml"
+    path = folder / "trial.yaml"
     path.write_text(yaml.safe_dump(CONTENT | changes, sort_keys=False))
     return path
 

@@ -114,10 +114,10 @@ def _of(finding: Finding) -> str:
 
 
 def _when(finding: Finding) -> str:
-    """` (first at iteration 12)`, by the message of each run."""
+    """` (at iteration 12, 13, 12)`, by the message of each run, in the order of seeds."""
     said = [_iteration(loss_message(run)) for run in finding.diverged]
-    known = sorted(at for at in said if at is not None)
-    return f" (from iteration {known[0]})" if known else ""
+    known = [str(at) for at in said if at is not None]
+    return f" (at iteration {', '.join(known)})" if known else ""
 
 
 def _iteration(message: str) -> int | None:

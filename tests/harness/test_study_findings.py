@@ -139,7 +139,7 @@ def test_a_diverged_run_is_told_with_its_message(folder: Path, study: Study) -> 
         for at in (12, 13, 14)
     ]
     assert verdicts.accuracy(hot) == "loss not finite in 3 of 3 runs"
-    told = "`hot` has no accuracy, its loss was not finite in 3 of 3 runs (from iteration 12)"
+    told = "`hot` has no accuracy, its loss was not finite in 3 of 3 runs (at iteration 12, 13, 14)"
     assert told in verdicts.conclusion(found)
 
 
@@ -154,7 +154,7 @@ def test_a_variant_that_diverged_for_one_seed_keeps_the_others(folder: Path, stu
     found = build(folder, study)
     assert "1 failed: loss not finite in 1 of 3 runs" in verdicts.accuracy(row(found, "hot"))
     text = verdicts.conclusion(found)
-    assert "`hot` is worse" in text and "not finite in 1 of 3 runs (from iteration 31)" in text
+    assert "`hot` is worse" in text and "not finite in 1 of 3 runs (at iteration 31)" in text
 
 
 def test_a_baseline_that_diverged_leaves_nothing_to_compare(folder: Path, study: Study) -> None:

@@ -54,7 +54,7 @@ def test_the_average_changes_no_training_and_a_loss_that_diverged_is_shown(
     assert table["initial_weights_sha256"].nunique() == 1
     hot = records.read_manifest(folder / "runs/hot/40-seed0-own")
     assert hot is not None and findings.is_diverged(hot)
-    assert "`hot` has no accuracy, its loss was not finite in 1 of 1 runs (from iteration" in text
+    assert "`hot` has no accuracy, its loss was not finite in 1 of 1 runs (at iteration" in text
     assert "| `hot` | 40 | 0 | not finite: the loss is " in text
     assert "unlabelled " in text and "learning rate " in text
     assert files.require(tmp_path, "trial") == folder

@@ -110,7 +110,7 @@ def test_a_loss_that_is_not_finite_is_a_result(case: Case, monkeypatch: pytest.M
     assert case.manifest("hot")["failure"] == "not finite"
     said = "the loss is nan at iteration 30: labelled nan, unlabelled 0.25, learning rate 9"
     assert f"| `hot` | 40 | 1 | not finite: {said} |" in case.readme
-    assert "its loss was not finite in 2 of 2 runs (from iteration 30)" in case.text
+    assert "its loss was not finite in 2 of 2 runs (at iteration 30, 30)" in case.text
     assert "| 40 | `hot` | loss not finite in 2 of 2 runs |" in case.readme
     attempts = case.attempts()
     case.study()

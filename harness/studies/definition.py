@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,11 +61,15 @@ class Study(BaseModel):
     # A batch of k times the profile's size gets k times the lr, and 1/k of the iterations.
     scaled_with_batch_size: frozenset[Literal["lr", "iterations"]] = frozenset()
     variants: dict[VariantName, Overrides] = Field(min_length=2)
+    # How many times as long as the profile guesses an iteration of a variant takes, for the plan.
+    takes: dict[VariantName, Annotated[float, Field(gt=0)]] = {}
 
     @model_validator(mode="after")
     def _check(self) -> Study:
         if self.baseline not in self.variants:
             raise ValueError(f"baseline {self.baseline} is none of the variants")
+        if unknown := self.takes.keys() - self.variants.keys():
+            raise ValueError(f"takes: {', '.join(sorted(unknown))} is none of the variants")
         if self.profile not in profiles.names():
             raise ValueError(f"profile {self.profile}: unknown; use {', '.join(profiles.names())}")
         return self
@@ -119,21 +123,20 @@ def _variant(name: str, study: Study, base: Profile, share: float) -> Variant:
     options = {key: given.pop(key, default) for key, default in OWN.items()}
     if options["warmup"]:
         options["warmup"] = max(1, round(options["warmup"] * share))
-    variant = Variant(name, base.model_copy(update=given), options)
-    factor = variant.profile.batch_size / base.batch_size
-    return variant if factor == 1 else _scaled(variant, study, factor)
+    profile = base.model_copy(update=given)
+    factor = profile.batch_size / base.batch_size
+    longer = study.takes.get(name, 1.0) * factor
+    guesses = {side: s * longer for side, s in base.seconds_per_iteration.items()}
+    change = {**_scaled(profile, study, factor), "seconds_per_iteration": guesses}
+    return Variant(name, profile.model_copy(update=change), options)
 
 
-def _scaled(variant: Variant, study: Study, factor: float) -> Variant:
-    """A batch `factor` times as large: what the study scales with it, and the time it may take."""
-    profile = variant.profile
-    per_iteration = profile.seconds_per_iteration.items()
-    change: dict[str, Any] = {
-        "seconds_per_iteration": {name: seconds * factor for name, seconds in per_iteration}
-    }
+def _scaled(profile: Profile, study: Study, factor: float) -> dict[str, Any]:
+    """What the study scales with a batch `factor` times as large as the profile's."""
+    change: dict[str, Any] = {}
     if "lr" in study.scaled_with_batch_size:
         change["lr"] = profile.lr * factor
     if "iterations" in study.scaled_with_batch_size:
         change["iterations"] = max(1, round(profile.iterations / factor))
         change["eval_every"] = max(1, round(profile.eval_every / factor))
-    return replace(variant, profile=profile.model_copy(update=change))
+    return change

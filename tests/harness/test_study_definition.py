@@ -85,6 +85,14 @@ def test_fewer_iterations_shorten_schedule_and_warm_up() -> None:
     assert [v.profile.iterations for v in scaled.values()] == [80, 40, 20]
 
 
+def test_a_variant_that_takes_longer_is_planned_so() -> None:
+    variants = by_name(definition.load("precision"))
+    own = {name: v.profile.seconds_per_iteration["own"] for name, v in variants.items()}
+    assert own["bf16"] == pytest.approx(9 * own["fp32"])
+    large = by_name(definition.load("batch-size"))["b16"].profile
+    assert large.seconds_per_iteration["own"] == pytest.approx(2 * own["fp32"])
+
+
 def test_own_settings_stay_out_of_profiles() -> None:
     """A comparison's profile pins what TorchSSL has no setting for, whatever studies may do."""
     assert set(definition.OWN) - set(profile.Profile.model_fields) == {"use_ema", "interleave"}
@@ -105,6 +113,7 @@ def test_own_settings_stay_out_of_profiles() -> None:
         ({"variants": {"b08": {}, "../b": {}}}, ["variants.../b", "pattern"]),
         ({"variants": {"b08": {}, True: {}}}, ["variants.1", "valid string"]),
         ({"variants": {"b08": {}}}, ["variants", "at least 2"]),
+        ({"takes": {"b64": 2.0}}, ["takes: b64 is none of the variants"]),
         ({"baseline": "b64"}, ["baseline b64 is none of the variants"]),
         ({"profile": "fast"}, ["profile fast: unknown", "quick"]),
         ({"name": "other"}, ["name: other"]),

@@ -28,6 +28,9 @@ FORMAT ?= terminal
 named = $(if $(filter file,$(origin $(1))),$(2),$($(1)))
 DEVICE ?= auto
 VARIANTS ?=
+STUDY ?=
+# Not from the environment, where some shells keep the host's name in it.
+NAME :=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -54,8 +57,8 @@ parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PRO
 report: $(STAMP)  ## write report.html again, and all else that the runs give: [PROFILE RESULTS]
 	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'
 
-verify: $(STAMP)  ## are all outputs what runs/ give, to the byte: [PROFILE RESULTS]
-	@$(HARNESS) verify --profile '$(PROFILE)' --results '$(RESULTS)'
+verify: $(STAMP)  ## are all outputs what runs/ give, to the byte: [PROFILE, or STUDY=name; RESULTS]
+	@$(HARNESS) verify --profile '$(PROFILE)' --results '$(RESULTS)' --study '$(STUDY)'
 
 diff: $(STAMP)  ## accuracies against BASE=<revision or file>: [ACCEPT="reason" FORMAT PROFILE RESULTS]
 	@$(HARNESS) diff --base '$(BASE)' --profile '$(PROFILE)' --results '$(RESULTS)' \
@@ -75,6 +78,11 @@ tensorboard: $(STAMP)  ## both implementations' curves in TensorBoard: [PROFILE 
 bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+compile" DATA_DIR RESULTS]
 	@$(HARNESS) bench --profile '$(PROFILE)' --device '$(DEVICE)' --variants '$(VARIANTS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+
+study: $(STAMP)  ## one recipe of ours varied: NAME=<study>, none lists them [LABELS SEEDS ITERATIONS JOBS DATA_DIR RESULTS]
+	@$(HARNESS) study --name '$(NAME)' --labels '$(call named,LABELS)' \
+	    --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' --data-dir '$(DATA_DIR)' \
+	    --results '$(RESULTS)' --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)'
 
 test: setup check  ## check, then the test suite with coverage
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
@@ -106,4 +114,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare status tensorboard table parity report bench verify diff accuracy-check test check clean torchssl
+.PHONY: help setup compare status tensorboard table parity report bench verify diff accuracy-check study test check clean torchssl

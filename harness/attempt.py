@@ -47,6 +47,12 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     slot: Slot = field(default_factory=Slot)
     stop: threading.Event = field(default_factory=threading.Event)
+    title: str = ""  # where the folder's name alone would not tell which run it is
+
+    @property
+    def name(self) -> str:
+        """What the run is called on the terminal."""
+        return self.title or self.run_folder.name
 
 
 def new_manifest(implementation: Implementation, request: Request, status: Status) -> Manifest:
@@ -72,7 +78,7 @@ def run(implementation: Implementation, request: Request, context: Context) -> F
     before = records.read_manifest(context.run_folder)
     resumed_at, why = _resumption(implementation, request, context.run_folder, before)
     if why:
-        context.terminal.say(f"{context.run_folder.name}: {why}")
+        context.terminal.say(f"{context.name}: {why}")
     return _Attempt(implementation, request, context, before, resumed_at).run()
 
 
@@ -141,7 +147,7 @@ class _Attempt:
         self._beat = self.began
 
     def run(self) -> Failure | None:
-        name = self.context.run_folder.name
+        name = self.context.name
         try:
             self._write({"worker": this_process(), "heartbeat": _now()})
             self.folder.mkdir(parents=True, exist_ok=self.resumes)
@@ -232,8 +238,7 @@ class _Attempt:
             self._write(change, ended, "done")
             minutes = (self.manifest.wall_seconds or 0.0) / 60
             self.context.terminal.say(
-                f"{self.context.run_folder.name}: done in {minutes:.1f} min, "
-                f"last top-1 {points[-1].top1:.2f}"
+                f"{self.context.name}: done in {minutes:.1f} min, last top-1 {points[-1].top1:.2f}"
             )
             return None
         return failure
@@ -250,7 +255,7 @@ class _Attempt:
             ended,
             reason,
         )
-        terminal, name = self.context.terminal, self.context.run_folder.name
+        terminal, name = self.context.terminal, self.context.name
         if failure is diagnosis.INTERRUPTED or not self.manifest.last_lines:
             terminal.say(f"{name}: {reason}")
             return

@@ -26,6 +26,9 @@ from harness.implementations import base
 from harness.records import Point
 from harness.selection import RULES
 from harness.settings_file import CONFIGS
+from harness.studies import definition as studies
+from harness.studies import files as study_files
+from harness.studies import run as study_run
 from harness.terminal import Terminal
 
 app = typer.Typer(
@@ -173,8 +176,16 @@ def report(profile: ProfileOption = "auto", results: ResultsOption = Path("resul
 
 
 @app.command()
-def verify(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
+def verify(
+    profile: ProfileOption = "auto",
+    results: ResultsOption = Path("results"),
+    study: Annotated[str, typer.Option(help="verify that study instead of a profile")] = "",
+) -> None:
     """Build every output again from the runs; exit 1 names the first file and line that differ."""
+    if study:
+        folder = study_files.require(results, study)
+        Terminal().say(f"{folder}: every output is what runs/ give, to the byte")
+        return
     folder, settings = _existing(results, profile)
     verify_module.require(folder, settings)
     Terminal().say(f"{folder}: every output is what runs/ give, to the byte")
@@ -289,6 +300,50 @@ def bench_(
         data_dir=Path(data_dir) if data_dir else None,
     )
     bench.run(question, Terminal())
+
+
+@app.command(name="study")
+def study_(
+    name: Annotated[
+        str, typer.Option(help=f"one of {', '.join(studies.names())}; without it, lists them")
+    ] = "",
+    labels: Annotated[str, typer.Option(help="instead of the study's")] = "",
+    seeds: Annotated[str, typer.Option(help="instead of the study's")] = "",
+    iterations: Annotated[
+        str, typer.Option(help="of the baseline's schedule, instead of the study's")
+    ] = "",
+    data_dir: Annotated[str, typer.Option(help="as for compare")] = "",
+    results: Annotated[
+        Path, typer.Option(help="folder; a folder studies/<name> is made in it")
+    ] = Path("results"),
+    jobs: Annotated[int, typer.Option(min=1, help="runs at once, as for compare")] = 1,
+    retries: Annotated[int, typer.Option(min=0, help="as for compare")] = Limits.retries,
+    patience: Annotated[float, typer.Option(min=1, help="as for compare")] = Limits.patience,
+) -> None:
+    """Vary one recipe of our FixMatch and judge each variant against a baseline, seed by seed.
+
+    What is varied stands in configs/studies/<name>.yaml. Leaves in results/studies/<name>/:
+    README.md with the conclusion, tables, one figure, and the runs. A run whose loss is not finite
+    is a result and is shown as one; a run that failed otherwise makes the exit code 3. The same
+    command again keeps what is finished. Runs of other settings never mix: for a short look name
+    another folder.
+
+    Example: python -m harness study --name ema --iterations 40 --seeds 0 --results /tmp/look
+    """
+    if not name:
+        study_run.describe(Terminal())
+        return
+    question = study_run.Question(
+        name=name,
+        results=results,
+        labels=_whole_numbers("LABELS", labels) if labels else None,
+        seeds=_whole_numbers("SEEDS", seeds) if seeds else None,
+        iterations=_iterations(iterations),
+        data_dir=Path(data_dir) if data_dir else None,
+        jobs=jobs,
+        limits=Limits(retries=retries, patience=patience),
+    )
+    study_run.study(question, Terminal())
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ FIELDS = (
     "ema_decay", "depth", "widen_factor", "dropout", "classes", "precision",
     "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
 )  # fmt: skip
+OWN_FIELDS = ("use_ema", "interleave")  # of our side alone: what a study asks is held against it
 # What a profile may ask of one side only: a difference in it is shown as declared.
 DECLARABLE = ("precision",)
 
@@ -100,7 +101,7 @@ def _differences(
 def _settings_differences(
     mine: Evidence, asked: Mapping[str, Any], peers: Sequence[Evidence]
 ) -> Iterator[Difference]:
-    for field in FIELDS:
+    for field in (*FIELDS, *OWN_FIELDS):
         found = mine.settings.get(field)
         if found is None:
             continue

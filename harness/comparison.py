@@ -154,7 +154,7 @@ def build(
     here = {name: it for name, it in (baselines or {}).items() if name in implementations}
     checkpoints = _Checkpoints(done, predictions)
     pairings = [
-        _pairing(by_key[count, name], by_key[count, REFERENCE], profile, checkpoints)
+        pair(by_key[count, name], by_key[count, REFERENCE], profile, checkpoints)
         for count in labels
         for name in implementations
         if REFERENCE in implementations and name != REFERENCE and name not in here
@@ -207,7 +207,10 @@ def _chance(run: Run) -> float:
     return 100 / max(1, len(run.manifest.settings["test_class_counts"]))
 
 
-def _pairing(ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoints) -> Pairing:
+def pair(
+    ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoints | None = None
+) -> Pairing:
+    """`ours` minus `theirs` by seed, at the profile's margin; `checkpoints` for a single seed."""
     differences = _differences(ours, theirs)
     margin = profiles.at(profile.margin, ours.labels)
     return Pairing(
@@ -217,7 +220,7 @@ def _pairing(ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoin
         margin=margin,
         differences=differences,
         result=statistics.equivalence(list(differences.values()), margin) if differences else None,
-        checkpoints=checkpoints.of_single(ours, theirs, differences),
+        checkpoints=checkpoints.of_single(ours, theirs, differences) if checkpoints else None,
         near_chance=_near_chance(ours, theirs),
     )
 

@@ -19,7 +19,7 @@ class Failure:
     try_again: bool
 
 
-INTERRUPTED = Failure("interrupted", "'make compare' goes on with it", False)
+INTERRUPTED = Failure("interrupted", "the same command goes on with it", False)
 SILENT = Failure(
     "silent", "look at its console.log; with slow evaluations raise PATIENCE=seconds", True
 )

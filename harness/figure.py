@@ -44,7 +44,7 @@ TOPS = {ACCURACY: 100, MASK: 1}
 
 
 def styles(titles: dict[str, str]) -> list[tuple[str, str, Style]]:
-    """(name, title, style) of each implementation, in order: the same in every figure."""
+    """(name, title, style) of each implementation, in this order: the same in every figure."""
     return [(*item, style) for item, style in zip(titles.items(), cycle(STYLES))]
 
 

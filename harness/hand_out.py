@@ -24,6 +24,7 @@ def request_settings(request: Request) -> dict[str, Any]:
         "test_class_counts": request.dataset.test_class_counts,
         "data_sha256": request.dataset.sha256,
         "split_sha256": split_sha256(indices),
+        **request.options,
     }
 
 

@@ -16,6 +16,7 @@ from harness.execution.hold import only_one
 from harness.execution.local import Slot
 from harness.implementations import base
 from harness.implementations.base import Implementation, Request
+from harness.profile import Profile
 from harness.records import Manifest, Status
 from harness.terminal import Terminal, duration
 
@@ -30,14 +31,27 @@ class Launcher:
         self.terminal = terminal
         self.limits = limits or Limits()
 
+    @property
+    def runs_folder(self) -> Path:
+        """Where the run folders lie."""
+        return self.folder / "runs"
+
     def run_folder(self, implementation: Implementation, request: Request) -> Path:
         name = runs.folder_name(request.labels, request.seed, implementation.name)
-        return self.folder / "runs" / name
+        return self.runs_folder / name
+
+    def title(self, run_folder: Path) -> str:
+        """What the run in that folder is called on the terminal."""
+        return run_folder.name
+
+    def is_result(self, manifest: Manifest) -> bool:
+        """Whether a run ended in a way that is kept and not tried again."""
+        return manifest.status is Status.DONE
 
     def is_done(self, implementation: Implementation, request: Request) -> bool:
         """Whether this very run is done. Raises BadInput if the folder holds a different one."""
         manifest = records.read_manifest(self.run_folder(implementation, request))
-        return manifest is not None and manifest.status is Status.DONE
+        return manifest is not None and self.is_result(manifest)
 
     def check_same_terms(self, implementation: Implementation, request: Request) -> None:
         """Raise BadInput if a finished run in this folder was made on other terms.
@@ -95,9 +109,9 @@ class Launcher:
         return lines
 
     def _done(self) -> Iterator[tuple[Path, Manifest]]:
-        for path in sorted((self.folder / "runs").glob("*-seed*-*")):
+        for path in sorted(self.runs_folder.glob("*-seed*-*")):
             manifest = records.read_manifest(path)
-            if manifest is not None and manifest.status is Status.DONE:
+            if manifest is not None and self.is_result(manifest):
                 yield path, manifest
 
     def expected_seconds(self, implementation: Implementation, request: Request) -> float | None:
@@ -105,7 +119,9 @@ class Launcher:
         rates = [
             manifest.wall_seconds / manifest.settings["iterations"]
             for _, manifest in self._done()
-            if manifest.implementation == implementation.name and manifest.wall_seconds
+            if manifest.implementation == implementation.name
+            and manifest.status is Status.DONE
+            and manifest.wall_seconds
         ]
         if rates:
             return float(np.median(rates)) * request.profile.iterations
@@ -131,14 +147,15 @@ class Launcher:
         if reason := implementation.unavailable():
             gone = attempt.new_manifest(implementation, request, Status.UNAVAILABLE)
             records.write_manifest(folder, gone.model_copy(update={"reason": reason}))
-            self.terminal.say(f"{folder.name}: unavailable: {reason}")
+            self.terminal.say(f"{self.title(folder)}: unavailable: {reason}")
             return
         stop = stop or threading.Event()
-        context = Context(folder, self.terminal, self.limits, slot or Slot(), stop)
+        title = self.title(folder)
+        context = Context(folder, self.terminal, self.limits, slot or Slot(), stop, title)
         with only_one(folder, what="run"):
             self._try(implementation, request, context)
         if stop.is_set():
-            raise Incomplete(f"{folder.name}: interrupted; 'make compare' goes on with it")
+            raise Incomplete(f"{title}: interrupted; the same command goes on with it")
 
     def refuse(
         self, implementation: Implementation, request: Request, difference: Difference
@@ -178,7 +195,7 @@ class Launcher:
                 return
             pause = self.limits.backoff * 2 ** (tries - 1)
             self.terminal.say(
-                f"{context.run_folder.name}: trying again in {duration(pause)} "
+                f"{context.name}: trying again in {duration(pause)} "
                 f"({tries} of {self.limits.retries})"
             )
             if context.stop.wait(pause):
@@ -193,6 +210,19 @@ class Launcher:
             return implementation.resumes_at(path) or 0
         except BadInput:
             return 0
+
+
+def device_here(profile: Profile) -> str:
+    """`cuda` where it is there, else `cpu`. Raises BadInput for a profile that needs CUDA."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if profile.requires_cuda:
+        raise BadInput(
+            f"PROFILE {profile.name}: needs CUDA, and there is none here; use PROFILE=quick"
+        )
+    return "cpu"
 
 
 def _short(value: str) -> str:

@@ -121,7 +121,7 @@ def tables(folder: Path, profile: Profile) -> dict[str, bytes]:
 
 def _tables(folder: Path, main: Comparison) -> dict[str, bytes]:
     return {
-        SUMS: _sums(folder, main.runs).encode(),
+        SUMS: sums(folder, [(_place(folder, run), run) for run in main.runs]).encode(),
         TABLE: table.to_csv(table.runs_frame(main.runs)).encode(),
         POINTS: table.to_csv(table.points_frame(main.runs)).encode(),
         MARKDOWN: markdown.render(main).encode(),
@@ -198,12 +198,11 @@ def _predictions(folder: Path, found: Sequence[Run]) -> dict[Key, Predictions]:
     return read
 
 
-def _sums(folder: Path, found: Sequence[Run]) -> str:
-    """What all the rest is made from, as `sha256sum --check` reads it."""
+def sums(folder: Path, places: Sequence[tuple[Path, Run]]) -> str:
+    """What all the rest is made from, as `sha256sum --check` reads it: run folders, their runs."""
     lines = []
-    for run in found:
+    for place, run in places:
         manifest = run.manifest
-        place = folder / "runs" / runs.folder_name(*run.key, manifest.implementation)
         attempt = runs.attempt_folder(place, manifest.attempt)
         log = base.create(manifest.implementation).log(attempt)
         for path in (place / "manifest.json", log, place / predictions.FILE):
@@ -211,3 +210,7 @@ def _sums(folder: Path, found: Sequence[Run]) -> str:
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
     return "".join(lines)
+
+
+def _place(folder: Path, run: Run) -> Path:
+    return folder / "runs" / runs.folder_name(*run.key, run.manifest.implementation)

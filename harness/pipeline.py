@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from harness import cluster, data, outputs, preflight, profile, records, runs, split
+from harness import cluster, data, launch, outputs, preflight, profile, records, runs, split
 from harness.attempt import Limits
 from harness.errors import BadInput, Incomplete
 from harness.execution import pool, room
@@ -111,15 +111,7 @@ def _train(
 def _device(settings: Profile, cluster_settings: Settings | None) -> str:
     if cluster_settings is not None and cluster_settings.gpus:
         return "cuda"  # of the cluster's nodes, whatever this one has
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if settings.requires_cuda:
-        raise BadInput(
-            f"PROFILE {settings.name}: needs CUDA, and there is none here; use PROFILE=quick"
-        )
-    return "cpu"
+    return launch.device_here(settings)
 
 
 def _show_plan(

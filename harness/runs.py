@@ -6,8 +6,8 @@ are never overwritten; the manifest names the one that counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import comparability, records
@@ -64,15 +64,20 @@ def load_all(results: Path) -> list[Run]:
     cannot be read or has lost evaluations. A run that is not done has the points that its log
     gives, if any.
     """
+    return mark_incomparable(read(results / "runs"))
+
+
+def read(place: Path) -> list[Run]:
+    """The runs whose folders lie in `place`, as `load_all` does, before any is compared."""
     runs = []
-    for folder in sorted((results / "runs").glob("*-seed*-*")):
+    for folder in sorted(place.glob("*-seed*-*")):
         manifest = records.read_manifest(folder)
         if manifest is not None:
             points, settings = _recorded(folder, manifest)
             run = Run(manifest, tuple(points), manifest.status, manifest.reason, settings)
             runs.append(run)
     runs.sort(key=lambda run: (*run.key, run.manifest.implementation))
-    return mark_incomparable(runs)
+    return runs
 
 
 def _recorded(folder: Path, manifest: Manifest) -> tuple[list[Point], dict[str, Resolved]]:
@@ -104,25 +109,30 @@ def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -
         raise LogError(f"{log}: has {len(points)} evaluations, {had} when the run ended; {remedy}")
 
 
-def mark_incomparable(runs: Sequence[Run]) -> list[Run]:
+def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list[Run]:
     """The same runs; a done one that did not use what was asked for is marked, with what differs.
 
     Rungs 1-4 of the ladder, by each side's own record: against what was asked for, and against the
-    other runs of the same key. Rung 8: the accuracy that it logged last is the judge's.
+    other runs of the same key, of which other values of the `varied` settings may be asked. Rung 8:
+    the accuracy that it logged last is the judge's.
     """
     marked = []
     for run in runs:
-        reason = _difference(run, [other for other in runs if other.key == run.key])
+        reason = _difference(run, [other for other in runs if other.key == run.key], varied)
         if run.status is Status.DONE and reason:
             run = Run(run.manifest, run.points, Status.INCOMPARABLE, reason)
         marked.append(run)
     return marked
 
 
-def _difference(run: Run, peers: Sequence[Run]) -> str:
+def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     manifest = run.manifest
     asked = {**manifest.settings, "labels": manifest.labels, "seed": manifest.seed}
-    others = [p.evidence for p in peers if p is not run and p.status is Status.DONE]
+    others = [
+        replace(p.evidence, asked={k: v for k, v in p.manifest.settings.items() if k not in varied})
+        for p in peers
+        if p is not run and p.status is Status.DONE
+    ]
     if difference := comparability.first_difference(run.evidence, asked, others):
         return str(difference)
     judged, logged = manifest.judged_top1, run.points[-1].top1 if run.points else None

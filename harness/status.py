@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness import diagnosis, records, runs
+from harness import records, runs
 from harness.comparability import Resolved
 from harness.errors import BadInput, HarnessError
 from harness.execution import hold, slurm
@@ -221,4 +221,4 @@ def _summary(states: Sequence[State]) -> str:
         counts[word] = counts.get(word, 0) + 1
     text = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no run begun"
     stopped = counts.keys() & {"stopped", "failed"} and not any(s.is_running for s in states)
-    return text + (f"; {diagnosis.INTERRUPTED.remedy}" if stopped else "")
+    return text + ("; 'make compare' goes on with it" if stopped else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import metadata
 from itertools import zip_longest
 from pathlib import Path
@@ -25,17 +26,23 @@ def check(folder: Path, profile: Profile) -> list[str]:
     """
     if not (folder / "runs").is_dir():
         raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
-    built = outputs.build(folder, profile)
-    differences = [
+    return differences(folder, outputs.build(folder, profile))
+
+
+def differences(
+    folder: Path, built: Mapping[str, bytes], remedy: str = "'make table' writes it"
+) -> list[str]:
+    """Where the files in `folder` are not `built`, a line each, and those that are none of it."""
+    found = [
         difference
         for name, content in built.items()
-        if (difference := _difference(folder / name, content))
+        if (difference := _difference(folder / name, content, remedy))
     ]
     known = set(built) | set(INPUTS)
     for path in sorted(folder.iterdir()):
         if path.name not in known and not path.name.startswith(INPUT_PREFIXES):
-            differences.append(f"{path}: nothing in runs/ gives it; move it away")
-    return differences
+            found.append(f"{path}: nothing in runs/ gives it; move it away")
+    return found
 
 
 def require(folder: Path, profile: Profile) -> None:
@@ -73,18 +80,18 @@ def _version(name: str) -> str:
         return "none"
 
 
-def _difference(path: Path, built: bytes) -> str:
+def _difference(path: Path, built: bytes, remedy: str) -> str:
     try:
         found = path.read_bytes()
     except FileNotFoundError:
-        return f"{path}: missing; 'make table' writes it"
+        return f"{path}: missing; {remedy}"
     except OSError as error:
         return f"{path}: cannot be read ({error.strerror})"
     if found == built:
         return ""
     if path.suffix in BINARY:
         return f"{path}: not the bytes that runs/ give"
-    if path.name == outputs.SUMS and (difference := _altered(path, found, built)):
+    if path.name == outputs.SUMS and (difference := _altered(path, found, built, remedy)):
         return difference
     lines = zip_longest(_lines(found), _lines(built))
     number, (has, given) = next(
@@ -93,7 +100,7 @@ def _difference(path: Path, built: bytes) -> str:
     return f"{path}:{number}: has {_excerpt(has, given)}, runs/ give {_excerpt(given, has)}"
 
 
-def _altered(path: Path, found: bytes, built: bytes) -> str:
+def _altered(path: Path, found: bytes, built: bytes, remedy: str) -> str:
     """Which file of a run is not the one that the sums are of; '' if only their order is not."""
     listed, there = (dict(_sums(content)) for content in (found, built))
     for number, (name, digest) in enumerate(_sums(found), 1):
@@ -102,7 +109,7 @@ def _altered(path: Path, found: bytes, built: bytes) -> str:
             return f"{path.parent / name}: {what} since the outputs were written ({path}:{number})"
     for name in there:
         if name not in listed:
-            return f"{path.parent / name}: not in {path}; 'make table' writes it"
+            return f"{path.parent / name}: not in {path}; {remedy}"
     return ""
 
 

@@ -18,7 +18,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,13 +36,18 @@ FINAL_WEIGHTS = "final-ema.safetensors"
 
 @dataclass(frozen=True)
 class Request:
-    """One run that is asked for."""
+    """One run that is asked for.
+
+    `options` are settings that only our side has, or that a profile pins because TorchSSL has no
+    other: a study's. A comparison's request has none.
+    """
 
     profile: Profile
     dataset: Dataset
     labels: int
     seed: int
     device: str  # cpu or cuda
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def iterations_per_epoch(self) -> int:

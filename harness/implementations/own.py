@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import checkpoints
-from harness.comparability import FIELDS, Resolved
+from harness.comparability import FIELDS, OWN_FIELDS, Resolved
 from harness.errors import HarnessError
 from harness.execution.job import Command
 from harness.implementations.base import (
@@ -77,7 +77,7 @@ class Own(Implementation):
             "iterations-per-epoch": request.iterations_per_epoch,
             "checkpoint-every": max(self.checkpoint_every, profile.eval_every),
         }
-        return options | profile.hyper_parameters() | {"eval_every": None}
+        return options | profile.hyper_parameters() | {"eval_every": None} | dict(request.options)
 
     def benchmark_command(
         self, request: Request, discard: int, timed: int, precision: str, compiled: bool
@@ -124,7 +124,7 @@ class Own(Implementation):
             return {}
         names = {"labels": "num_labeled"}
         found = {}
-        for field in FIELDS:
+        for field in (*FIELDS, *OWN_FIELDS):
             for part in ("settings", "resolved"):
                 key = names.get(field, field)
                 if key in start.get(part, {}):
@@ -149,6 +149,9 @@ def create() -> Own:
 def _command(module: str, options: dict[str, object], *words: str) -> Command:
     argv = [sys.executable, "-m", module, *words]
     for name, value in options.items():
-        if value is not None:
-            argv += ["--" + name.replace("_", "-"), str(value)]
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            argv.append(f"--{option}" if value else f"--no-{option}")
+        elif value is not None:
+            argv += [f"--{option}", str(value)]
     return Command(tuple(argv), {"PYTHONPATH": str(REPOSITORY)})

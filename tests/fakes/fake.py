@@ -46,8 +46,8 @@ class Fake(Implementation):
     def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
         profile = request.profile
         after = ",".join(str(n) for n in profile.evaluated_after())
-        options = (after, request.dataset.sha256, str(profile.iterations))
-        return Command((sys.executable, str(CHILD), "train", *options, str(int(resume))))
+        options = (after, request.dataset.sha256, str(profile.iterations), str(int(resume)))
+        return Command((sys.executable, str(CHILD), "train", *options), _mode_of(request))
 
     def resumes_at(self, folder: Path) -> int | None:
         try:
@@ -68,6 +68,14 @@ class Fake(Implementation):
 
     def progress(self, folder: Path) -> Progress | None:
         return Own().progress(folder)
+
+
+def _mode_of(request: Request) -> dict[str, str]:
+    """FAKE_MODE_WHERE, as `lr=9.0 crash`: the mode of the runs that have this setting."""
+    where, _, mode = os.environ.get("FAKE_MODE_WHERE", "").partition(" ")
+    name, _, value = where.partition("=")
+    settings = request.profile.hyper_parameters() | dict(request.options)
+    return {"FAKE_MODE": mode} if mode and str(settings[name]) == value else {}
 
 
 def create() -> Implementation:

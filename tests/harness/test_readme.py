@@ -1,0 +1,22 @@
+"""Tables in the README are lines of committed result files."""
+
+from __future__ import annotations
+
+import re
+
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"<!-- from (\S+) -->\n(.*?)<!-- end -->", README, re.DOTALL)
+
+
+def test_every_number_in_a_table_of_the_readme_is_in_the_results_it_names() -> None:
+    assert {source for source, _ in BLOCKS} == {"results/quick/table.md", "results/quick/bench.md"}
+    for source, block in BLOCKS:
+        there = (REPOSITORY / source).read_text(encoding="utf-8").splitlines()
+        assert [line for line in block.splitlines() if line and line not in there] == []
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    links = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
+    assert [link for link in links if not (REPOSITORY / link).exists()] == []

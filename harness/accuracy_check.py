@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import diff, outputs, pipeline, profile, selection, verify
 from harness.attempt import Limits
 from harness.diff import Diff
-from harness.errors import BadInput, CheckFailed, Incomplete
+from harness.errors import BadInput, CheckFailed, Incomplete, NoRuns
 from harness.pipeline import Question
 from harness.profile import Profile
 from harness.records import Status, write_text
@@ -75,7 +75,7 @@ def _question(check: Check, settings: Profile, folder: Path) -> Question:
     """The fresh comparison; only of what is committed. Raises BadInput for anything else."""
     committed, _ = diff.now(folder, settings)
     if not len(committed):
-        raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
+        raise NoRuns(folder)
     there = {
         "LABELS": sorted({int(n) for n in committed["labels"]}),
         "SEEDS": sorted({int(n) for n in committed["seed"]}),

@@ -19,7 +19,7 @@ from harness import status as status_module
 from harness import tensorboard as tensorboard_module
 from harness import verify as verify_module
 from harness.attempt import Limits
-from harness.errors import BadInput, CheckFailed, HarnessError
+from harness.errors import BadInput, CheckFailed, HarnessError, NoRuns
 from harness.execution import slurm
 from harness.execution.hold import only_one
 from harness.implementations import base
@@ -379,7 +379,7 @@ def _existing(results: Path, name: str) -> tuple[Path, profile_module.Profile]:
     name, _ = profile_module.resolve_auto(name)
     settings = profile_module.load(name)
     if not (results / name / "runs").is_dir():
-        raise BadInput(f"RESULTS {results / name}: no runs in it; 'make compare' makes some")
+        raise NoRuns(results / name)
     return results / name, settings
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from harness import checklist, outputs, selection, table
 from harness import profile as profiles
 from harness.checklist import Accepted, Change
-from harness.errors import BadInput, CheckFailed
+from harness.errors import BadInput, CheckFailed, NoRuns
 from harness.implementations.base import REPOSITORY
 from harness.profile import Profile
 from harness.provenance import commit_of
@@ -136,7 +136,7 @@ def read(content: bytes, name: str) -> pd.DataFrame:
 def now(folder: Path, profile: Profile) -> tuple[pd.DataFrame, str]:
     """The table that the runs in `folder` give, and which one on disk they do not ('' if none)."""
     if not (folder / "runs").is_dir():
-        raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
+        raise NoRuns(folder)
     given = outputs.tables(folder, profile)
     other = [
         folder / name

@@ -3,11 +3,14 @@
 HarnessError
 ├── CheckFailed   exit 1   a check found a difference
 ├── BadInput      exit 2   one line that names the file, key or option, and the remedy
-│   └── LogError           a log line that looks like an evaluation and cannot be read
+│   ├── LogError           a log line that looks like an evaluation and cannot be read
+│   └── NoRuns             a results folder that has none
 └── Incomplete    exit 3   a run failed, or an implementation could not be had
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class HarnessError(Exception):
@@ -30,6 +33,13 @@ class BadInput(HarnessError):
 
 class LogError(BadInput):
     """A log that cannot be read as what it claims to be; the message carries file and line."""
+
+
+class NoRuns(BadInput):
+    """A results folder without runs; `command` makes some."""
+
+    def __init__(self, folder: Path, command: str = "make compare") -> None:
+        super().__init__(f"RESULTS {folder}: no runs in it; '{command}' makes some")
 
 
 class Incomplete(HarnessError):

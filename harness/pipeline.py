@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import cluster, data, launch, outputs, preflight, profile, records, runs, split
 from harness.attempt import Limits
-from harness.errors import BadInput, Incomplete
+from harness.errors import Incomplete, NoRuns
 from harness.execution import pool, room
 from harness.execution.hold import only_one
 from harness.execution.slurm import Settings
@@ -88,7 +88,7 @@ def rebuild(results: Path, name: str, terminal: Terminal) -> None:
     settings = profile.load(name)
     folder = results / name
     if not (folder / "runs").is_dir():
-        raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
+        raise NoRuns(folder)
     with only_one(folder, terminal.say):
         outputs.write(folder, settings)
         outputs.show(folder, terminal)

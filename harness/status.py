@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import records, runs
 from harness.comparability import Resolved
-from harness.errors import BadInput, HarnessError
+from harness.errors import BadInput, HarnessError, NoRuns
 from harness.execution import hold, slurm
 from harness.execution.slurm import Queued
 from harness.implementations import base
@@ -165,7 +165,7 @@ def show(results: Path, profiles: Sequence[str], terminal: Terminal) -> None:
     folders = [results / name for name in profiles]
     there = [path for path in folders if (path / "runs").is_dir() or slurm.uses(path)]
     if not there:
-        raise BadInput(f"RESULTS {results}: no runs in it; 'make compare' makes some")
+        raise NoRuns(results)
     for folder in there:
         states, queued = read(folder), _queue(folder, terminal)
         holder = hold.holder(folder)

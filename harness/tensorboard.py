@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import status
-from harness.errors import BadInput
+from harness.errors import BadInput, NoRuns
 from harness.records import Point
 from harness.terminal import Terminal
 
@@ -92,7 +92,7 @@ def show(folder: Path, terminal: Terminal, serve: bool = True, port: int = 6006)
     Raises BadInput where there are no runs or TensorBoard cannot serve at `port`.
     """
     if not (folder / "runs").is_dir():
-        raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
+        raise NoRuns(folder)
     export = Export(folder)
     terminal.say(f"{export.update()} evaluations in {export.out}")
     argv = [sys.executable, "-m", "tensorboard.main", "--logdir", str(export.out)]

@@ -8,13 +8,13 @@ from itertools import zip_longest
 from pathlib import Path
 
 from harness import checklist, outputs
-from harness.errors import BadInput, CheckFailed
+from harness.errors import CheckFailed, NoRuns
 from harness.implementations.base import REPOSITORY
 from harness.profile import Profile
 
 BINARY = (".png",)
 INPUTS = ("runs", checklist.ACCEPTED)
-INPUT_PREFIXES = (".", "parity", "bench")  # made by their own commands
+INPUT_PREFIXES = (".", "parity", "step-drift", "bench")  # made by their own commands
 DRAWING = ("matplotlib", "numpy", "pandas", "pillow", "contourpy", "jinja2", "scipy")
 CONTEXT = 40  # characters shown on either side of the first difference in a line
 
@@ -25,7 +25,7 @@ def check(folder: Path, profile: Profile) -> list[str]:
     Nothing is written. Raises BadInput where there are no runs, or a run cannot be read.
     """
     if not (folder / "runs").is_dir():
-        raise BadInput(f"RESULTS {folder}: no runs in it; 'make compare' makes some")
+        raise NoRuns(folder)
     return differences(folder, outputs.build(folder, profile))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness import figure, outputs, records, runs, table, verify
-from harness.errors import BadInput, CheckFailed
+from harness.errors import CheckFailed, NoRuns
 from harness.records import Status
 from harness.runs import Run
 from harness.studies import definition, findings, page
@@ -59,7 +59,7 @@ def require(results: Path, name: str) -> Path:
     """Raise CheckFailed if a file is not what the runs give, to the byte; else the folder."""
     study, folder = definition.load(name), place(results, name)
     if not (folder / "runs").is_dir():
-        raise BadInput(f"RESULTS {folder}: no runs in it; 'make study NAME={name}' makes some")
+        raise NoRuns(folder, f"make study NAME={name}")
     remedy = f"'make study NAME={name}' writes it"
     if differences := verify.differences(folder, build(folder, study), remedy):
         raise CheckFailed(verify.failure(differences))

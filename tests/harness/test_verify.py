@@ -35,7 +35,12 @@ def content(folder: Path) -> dict[Path, bytes]:
 
 
 def test_what_the_runs_give_holds_and_nothing_is_written(folder: Path) -> None:
-    for name in ("parity.json.lock", "bench.json", ".lock"):  # others' files, and no output
+    for name in (
+        "parity.json.lock",
+        "step-drift.svg",
+        "bench.json",
+        ".lock",
+    ):  # others' files, and no output
         (folder / name).write_text("theirs")
     before = content(folder)
     verify.require(folder, QUICK)

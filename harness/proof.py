@@ -52,7 +52,7 @@ def climb(asked: Climb, terminal: Terminal) -> None:
         "torchssl_commit": reference.commit(),
     }
     checklist.write(folder, name, about, found.rungs)
-    caption = f"{name}: own step against TorchSSL's on equal batches"
+    caption = f"profile {name}, {dataset.name}: own step against TorchSSL's on equal batches"
     drawn = drift.step_drift(found.drift, caption)
     for kind in ("svg", "png"):
         records.write_bytes(folder / f"{FIGURE}.{kind}", render(drawn, kind))

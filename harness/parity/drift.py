@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from harness.figure import SETTINGS, STYLES
 
@@ -30,6 +31,7 @@ def step_drift(drift: Sequence[dict[str, float]], caption: str) -> Figure:
             )  # fmt: skip
         axes.set_yscale("symlog", linthresh=1e-8)
         axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("step")
         axes.set_ylabel("largest difference, float32, relative above 1")
         axes.grid(alpha=0.25, linewidth=0.5)

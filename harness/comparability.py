@@ -28,8 +28,6 @@ FIELDS = (
     "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
 )  # fmt: skip
 OWN_FIELDS = ("use_ema", "interleave")  # of our side alone: what a study asks is held against it
-# What a profile may ask of one side only: a difference in it is shown as declared.
-DECLARABLE = ("precision",)
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def _settings_differences(
         if found is None:
             continue
         if field in asked:
-            if found.value != asked[field] and not is_declared(field, found, asked):
+            if found.value != asked[field]:
                 yield Difference(4, f"{field}: it used {found.value}, asked for was {asked[field]}")
             continue
         for peer in peers:
@@ -132,8 +130,3 @@ def _terms_differences(
             if asked[field] != peer.asked[field]:
                 text = f"asked for was {asked[field]}, of {peer.implementation} {peer.asked[field]}"
                 yield Difference(4, f"{field}: {text}")
-
-
-def is_declared(field: str, found: Resolved, asked: Mapping[str, Any]) -> bool:
-    """Whether a difference was asked for: TorchSSL computes in fp32 whatever our side does."""
-    return field in DECLARABLE and found.value == "fp32" and field in asked

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import yaml
@@ -67,6 +67,7 @@ class TorchSSL(Implementation):
     name = "torchssl"
     title = "FixMatch (TorchSSL)"
     declares = True
+    departs: ClassVar[Mapping[str, Any]] = {"precision": "fp32"}  # it knows no other
     not_restored = (
         "the order of the data starts again from the seed",
         "random states of Python, NumPy and torch start again from the seed",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.comparability import Evidence, Resolved, first_difference
+from harness.implementations import base
 from harness.records import Facts
 
 SUMS = {"data_sha256": "d" * 64, "split_sha256": "5" * 64, "initial_weights_sha256": "1" * 64}
@@ -44,10 +45,20 @@ def test_where_nothing_was_asked_the_sides_must_agree() -> None:
     assert str(found).endswith("strong_operations: it used 2, torchssl 3")
 
 
-@pytest.mark.parametrize(("used", "breaks"), [("bf16", None), ("fp32", None), ("tf32", 4)])
-def test_precision_may_be_declared_for_our_side_only(used: str, breaks: int | None) -> None:
+@pytest.mark.parametrize("used", ["fp32", "tf32"])
+def test_a_precision_that_was_not_used_is_no_result_of_it(used: str) -> None:
     found = first_difference(side(precision=used), {"precision": "bf16"}, [])
-    assert (found and found.rung) == breaks
+    assert str(found).endswith(f"precision: it used {used}, asked for was bf16")
+
+
+@pytest.mark.parametrize("theirs", ["fp32", "tf32"])
+def test_the_reference_declares_its_precision_whatever_ours_is(theirs: str) -> None:
+    departs = base.create("torchssl").departs
+    peer = replace(side("torchssl", precision=theirs), departs=departs, asked={"precision": theirs})
+    ours = replace(side(precision="bf16"), asked={"precision": "bf16"})
+    assert first_difference(ours, ours.asked, [peer]) is None
+    found = first_difference(peer, peer.asked, [ours])
+    assert (found is None) == (theirs == "fp32")
 
 
 def test_what_a_side_does_not_record_accuses_nobody() -> None:

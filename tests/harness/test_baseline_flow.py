@@ -119,7 +119,8 @@ def test_status_names_a_baseline_that_is_missing(case: Comparison) -> None:
 
 def test_what_is_asked_of_each(fake: None) -> None:
     assert dict(base.departs("labelled_only")) == {"lambda_u": 0.0}
-    assert not base.departs("own") and not base.departs("torchssl") and not base.departs("nobody")
+    assert dict(base.departs("torchssl")) == {"precision": "fp32"}
+    assert not base.departs("own") and not base.departs("nobody")
     assert {name: it.of for name, it in base.baselines().items()} == {
         "fake_baseline": "fake", "labelled_only": "own",
     }  # fmt: skip

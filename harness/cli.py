@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from harness import accuracy_check, bench, logs, markdown, outputs, pipeline, proof
+from harness import accuracy_check, arguments, bench, logs, markdown, outputs, pipeline, proof
 from harness import diff as diff_module
 from harness import profile as profile_module
 from harness import status as status_module
@@ -45,7 +45,6 @@ FORMATS: dict[str, Callable[[diff_module.Diff], str]] = {
     "markdown": diff_module.markdown,
     "json": diff_module.to_json,
 }
-MOST = 2**32 - 1  # what NumPy takes as a seed
 EXECUTORS = ("local", "slurm")
 INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
@@ -93,12 +92,12 @@ def compare(
     if executor not in EXECUTORS:
         raise BadInput(f"EXECUTOR {executor}: unknown; use {', '.join(EXECUTORS)}")
     question = pipeline.Question(
-        labels=_whole_numbers("LABELS", labels),
-        seeds=_whole_numbers("SEEDS", seeds),
+        labels=arguments.whole_numbers("LABELS", labels),
+        seeds=arguments.whole_numbers("SEEDS", seeds),
         implementations=list(dict.fromkeys(implementations.split())),
         profile=profile,
         results=results,
-        iterations=_iterations(iterations),
+        iterations=arguments.iterations(iterations),
         data_dir=Path(data_dir) if data_dir else None,
         jobs=jobs,
         limits=Limits(retries=retries, patience=patience),
@@ -145,8 +144,8 @@ def parity(
     """
     asked = proof.Climb(
         profile=profile,
-        labels=_one_number("LABELS", labels),
-        seed=_one_number("SEED", seed),
+        labels=arguments.one_number("LABELS", labels),
+        seed=arguments.one_number("SEED", seed),
         data_dir=Path(data_dir) if data_dir else None,
         results=results,
     )
@@ -239,9 +238,9 @@ def check_accuracy(
         profile=profile,
         results=results,
         out=out,
-        labels=_whole_numbers("LABELS", labels) if labels else None,
-        seeds=_whole_numbers("SEEDS", seeds) if seeds else None,
-        iterations=_iterations(iterations),
+        labels=arguments.whole_numbers("LABELS", labels) if labels else None,
+        seeds=arguments.whole_numbers("SEEDS", seeds) if seeds else None,
+        iterations=arguments.iterations(iterations),
         data_dir=Path(data_dir) if data_dir else None,
     )
     accuracy_check.run(check, Terminal())
@@ -336,9 +335,9 @@ def study_(
     question = study_run.Question(
         name=name,
         results=results,
-        labels=_whole_numbers("LABELS", labels) if labels else None,
-        seeds=_whole_numbers("SEEDS", seeds) if seeds else None,
-        iterations=_iterations(iterations),
+        labels=arguments.whole_numbers("LABELS", labels) if labels else None,
+        seeds=arguments.whole_numbers("SEEDS", seeds) if seeds else None,
+        iterations=arguments.iterations(iterations),
         data_dir=Path(data_dir) if data_dir else None,
         jobs=jobs,
         limits=Limits(retries=retries, patience=patience),
@@ -381,31 +380,3 @@ def _existing(results: Path, name: str) -> tuple[Path, profile_module.Profile]:
     if not (results / name / "runs").is_dir():
         raise NoRuns(results / name)
     return results / name, settings
-
-
-def _whole_numbers(name: str, text: str) -> list[int]:
-    words = text.replace(",", " ").split()
-    if not words:
-        raise BadInput(f"{name}: empty; give whole numbers, as {name}=40")
-    for word in words:
-        if not word.isascii() or not word.isdigit():
-            raise BadInput(f"{name} {word}: not a whole number of 0 or more")
-        if int(word) > MOST:
-            raise BadInput(f"{name} {word}: at most {MOST}")
-    return list(dict.fromkeys(int(word) for word in words))
-
-
-def _iterations(text: str) -> int | None:
-    if not text:
-        return None
-    number = _one_number("ITERATIONS", text)
-    if number == 0:
-        raise BadInput(f"ITERATIONS {text}: one whole number above 0")
-    return number
-
-
-def _one_number(name: str, text: str) -> int:
-    (number, *rest) = _whole_numbers(name, text)
-    if rest:
-        raise BadInput(f"{name} {text}: give one whole number")
-    return number

@@ -41,6 +41,7 @@ ACCURACY, MASK = "top-1 accuracy, %", "mask: share above threshold"
 LOSSES = {"loss_x": "labelled loss", "loss_u": "unlabelled loss", "mask": MASK}
 CLOSE = 6.0  # percent: texts of nearer ends would lie over each other
 TOPS = {ACCURACY: 100, MASK: 1}
+LINE = 0.2  # inches of the legend
 
 
 def styles(titles: dict[str, str]) -> list[tuple[str, str, Style]]:
@@ -106,28 +107,38 @@ def heading(labels: int, seeds: Iterable[int]) -> str:
     return f"{labels} labelled images, {many} seed{'s' if counts[-1] > 1 else ''}"
 
 
-def finish(figure: Figure, caption: str, bottom: float = 0.85, columns: int | None = None) -> None:
-    """Caption, one legend below all panels, and margins; `bottom` in inches.
+def finish(figure: Figure, caption: str, bottom: float = 0.85) -> None:
+    """Caption, one legend below all panels, and margins; `bottom` in inches, for a line of legend.
 
-    `columns` of the legend: as many as the width has room for, unless given.
-
-    Margins are fixed: looking for them takes as long as all the drawing.
+    The figure grows by the further lines that the legend needs. Margins are fixed: looking for them
+    takes as long as all the drawing.
     """
+    room = LINE * (_legend(figure) - 1)
     width, height = figure.get_size_inches()
-    handles = {
-        text: handle
-        for panel in figure.axes
-        for handle, text in zip(*panel.get_legend_handles_labels(), strict=True)
-    }
-    columns = columns or max(1, min(len(handles), int(width / 2.0)))
-    figure.legend(
-        list(handles.values()), list(handles), loc="lower center", ncols=columns, frameon=False
-    )
+    figure.set_size_inches(width, height := height + room)
+    bottom += room
     figure.suptitle(caption, fontsize=9, y=1 - 0.06 / height, va="top")
     figure.subplots_adjust(
         left=0.72 / width, right=1 - 0.12 / width, bottom=bottom / height, top=1 - 0.58 / height,
         wspace=0.08, hspace=0.12,
     )  # fmt: skip
+
+
+def _legend(figure: Figure) -> int:
+    """Draw it in as many columns as the figure has room for; returns how many lines it has."""
+    handles = {
+        text: handle
+        for panel in figure.axes
+        for handle, text in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
+    for columns in range(max(1, len(handles)), 0, -1):
+        legend = figure.legend(
+            list(handles.values()), list(handles), loc="lower center", ncols=columns, frameon=False
+        )
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
+    return -(-len(handles) // columns) or 1
 
 
 Drawer = Callable[[Axes, pd.DataFrame, int], None]

@@ -38,22 +38,23 @@ def text(value: str) -> str:
     return re.sub(r"([\\|`\[\]])", r"\\\1", line)
 
 
-def _row(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A row of a table."""
     return "| " + " | ".join(cells) + " |"
 
 
 def _accuracies(comparison: Comparison) -> list[str]:
     labels = comparison.labels
     lines = [
-        _row(["labelled", *map(str, labels)]),
+        line(["labelled", *map(str, labels)]),
         "| --- |" + " ---: |" * len(labels),
     ]
     for name in comparison.implementations:
         cells = [wording.cell(comparison.cell(name, count)) for count in labels]
-        lines.append(_row([comparison.titles[name], *cells]))
+        lines.append(line([comparison.titles[name], *cells]))
     for row in comparison.published_beside:
         cells = [wording.published(row, count) for count in labels]
-        lines.append(_row([f"published: {text(row.source)}", *cells]))
+        lines.append(line([f"published: {text(row.source)}", *cells]))
     return lines
 
 
@@ -69,11 +70,11 @@ def _differences(comparison: Comparison) -> list[str]:
         cells = [
             str(pairing.labels),
             f"{pairing.implementation} - {pairing.reference}",
-            *_sample(pairing.differences, result.differences if result else None),
+            *sample_cells(pairing.differences, result.differences if result else None),
             f"±{pairing.margin:.2f}",
             wording.verdict_word(pairing),
         ]
-        lines.append(_row(cells))
+        lines.append(line(cells))
     sentences = [
         f"- {pairing.labels} labels, **{wording.verdict_word(pairing)}**: "
         + wording.verdict(pairing, comparison.titles)
@@ -93,10 +94,10 @@ def _gains(comparison: Comparison) -> list[str]:
         cells = [
             str(gain.labels),
             f"{gain.implementation} - {gain.reference}",
-            *_sample(gain.differences, gain.sample),
+            *sample_cells(gain.differences, gain.sample),
             wording.gain_word(gain),
         ]
-        lines.append(_row(cells))
+        lines.append(line(cells))
     sentences = [
         f"- {gain.labels} labels, **{wording.gain_word(gain)}**: "
         + wording.gain(gain, comparison.titles)
@@ -106,7 +107,7 @@ def _gains(comparison: Comparison) -> list[str]:
     return [f"## {wording.GAIN}", "\n".join(lines), "\n".join(sentences), *notes]
 
 
-def _sample(differences: Mapping[int, float], sample: Sample | None) -> list[str]:
+def sample_cells(differences: Mapping[int, float], sample: Sample | None) -> list[str]:
     """Differences by seed, their mean and deviation, and the interval."""
     spread = f" ± {sample.deviation:.2f}" if sample and sample.deviation is not None else ""
     return [
@@ -122,13 +123,13 @@ def _published(comparison: Comparison) -> list[str]:
         return []
     labels = sorted({count for row in rows for count in row.accuracy})
     lines = [
-        _row([f"source ({comparison.published_data})", "rule", *map(str, labels), "caveat"]),
+        line([f"source ({comparison.published_data})", "rule", *map(str, labels), "caveat"]),
         "| --- | --- |" + " ---: |" * len(labels) + " --- |",
     ]
     for row in rows:
         rule = selection.DESCRIPTIONS.get(row.selection, row.selection)
         cells = [wording.published(row, count) for count in labels]
-        lines.append(_row([text(row.source), rule, *cells, text(row.caveat)]))
+        lines.append(line([text(row.source), rule, *cells, text(row.caveat)]))
     return [
         "## Published, by other rules or on other data",
         "Not to be set against the accuracies above: each has its own rule, and ± is the standard "
@@ -163,7 +164,7 @@ def _run(run: Run, rule: str) -> str:
         number("wall_seconds", ".1f", 1 / 60),
         number("images_per_second", ".0f"),
     ]
-    return _row(cells)
+    return line(cells)
 
 
 def _sums(runs: Sequence[Run]) -> list[str]:
@@ -172,7 +173,7 @@ def _sums(runs: Sequence[Run]) -> list[str]:
         facts = run.manifest.facts
         if facts is not None and run.status is Status.DONE:
             sums = (facts.data_sha256, facts.split_sha256, facts.initial_weights_sha256)
-            lines[run.key] = _row([*map(str, run.key), *(f"`{value[:12]}`" for value in sums)])
+            lines[run.key] = line([*map(str, run.key), *(f"`{value[:12]}`" for value in sums)])
     return [
         "| labelled | seed | images | labelled images | initial weights |",
         "| ---: | ---: | --- | --- | --- |",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -88,12 +89,10 @@ def build(folder: Path, profile: Profile) -> dict[str, bytes]:
     """
     profile = profiles.load(profile.name)  # as configs/ has it, however short these runs were asked
     found = runs.load_all(folder)
-    titles = _titles()
     judged = _predictions(folder, found)
-    main = _compared(found, profile, judged)
-    others = [
-        _compared(found, profile, judged, rule) for rule in selection.RULES if rule != main.rule
-    ]
+    titles, compared = _titles(), _comparer(found, profile, judged)
+    main = compared()
+    others = [compared(rule=rule) for rule in selection.RULES if rule != main.rule]
     points = table.points_frame(found)
     drawn = _draw(main, points[points["status"] == Status.DONE.value], judged, titles)
     content = _tables(folder, main)
@@ -116,7 +115,7 @@ def tables(folder: Path, profile: Profile) -> dict[str, bytes]:
     profile = profiles.load(profile.name)
     found = runs.load_all(folder)
     judged = _predictions(folder, found)
-    return _tables(folder, _compared(found, profile, judged))
+    return _tables(folder, _comparer(found, profile, judged)())
 
 
 def _tables(folder: Path, main: Comparison) -> dict[str, bytes]:
@@ -133,7 +132,7 @@ def under(folder: Path, profile: Profile, rule: str) -> Comparison:
     """The runs of `folder` under another rule than their table's; writes nothing."""
     found = runs.load_all(folder)
     judged = _predictions(folder, found)
-    return _compared(found, profile, judged, rule)
+    return _comparer(found, profile, judged)(rule=rule)
 
 
 def show(folder: Path, terminal: Terminal) -> None:
@@ -145,14 +144,12 @@ def show(folder: Path, terminal: Terminal) -> None:
             terminal.say(f"  {folder / name}")
 
 
-def _compared(
-    found: Sequence[Run],
-    profile: Profile,
-    judged: Mapping[Key, Predictions],
-    rule: str | None = None,
-) -> Comparison:
+def _comparer(
+    found: Sequence[Run], profile: Profile, judged: Mapping[Key, Predictions]
+) -> Callable[..., Comparison]:
+    """Compares `found` under a `rule`; what all rules share is read once."""
     cited, baselines = published.load(), base.baselines()
-    return comparison.build(found, profile, _titles(), judged, cited, rule, baselines)
+    return partial(comparison.build, found, profile, _titles(), judged, cited, baselines=baselines)
 
 
 def _titles() -> dict[str, str]:

@@ -19,7 +19,6 @@ from harness.predictions import Predictions
 CIFAR10 = [
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 ]  # fmt: skip
-TEXTS, LINE = 5, 0.2  # in the legend with a baseline; inches a line
 Curve = NDArray[np.float64]
 
 
@@ -47,10 +46,7 @@ def draw(
     classes = 1 + max(int(found.targets.max()) for found in predictions.values())
     by_key = {key: accuracy(found, classes) for key, found in predictions.items()}
     with mpl.rc_context(SETTINGS):
-        # A text more makes the legend too wide for one line, and a column is a panel wide.
-        columns = min(3, len(labels)) if baselines else None
-        room = LINE * (-(-TEXTS // columns) - 1) if columns else 0.0
-        figure = Figure(figsize=(1.0 + 3.2 * len(labels), 5.6 + room))
+        figure = Figure(figsize=(1.0 + 3.2 * len(labels), 5.6))
         axes = figure.subplots(
             2, len(labels), squeeze=False, sharex=True, sharey="row", height_ratios=[3, 2]
         )
@@ -72,8 +68,7 @@ def draw(
         axes[0, 0].set_ylim(max(-4, 10 * (lowest // 10) - 4), 104)
         for panel in axes.flat:
             panel.grid(alpha=0.25, linewidth=0.5)
-        bottom = (1.25 if _named(data, classes) else 0.85) + room
-        finish(figure, caption, bottom, columns)
+        finish(figure, caption, bottom=1.25 if _named(data, classes) else 0.85)
     return figure
 
 

@@ -26,15 +26,20 @@ def place(results: Path, name: str) -> Path:
     return results / "studies" / name
 
 
-def write(folder: Path, study: Study) -> None:
-    """Write all of them from the runs in `folder`. Raises BadInput for runs that cannot be read."""
-    for name, content in build(folder, study).items():
-        records.write_bytes(folder / name, content)
+def write(folder: Path, study: Study) -> Findings:
+    """Write all of them from the runs in `folder`; returns what those say.
 
-
-def build(folder: Path, study: Study) -> dict[str, bytes]:
-    """Name -> content; reads, and writes nothing."""
+    Raises BadInput for runs that cannot be read.
+    """
     found = findings.build(study, findings.load(folder, study))
+    for name, content in build(folder, found).items():
+        records.write_bytes(folder / name, content)
+    return found
+
+
+def build(folder: Path, found: Findings) -> dict[str, bytes]:
+    """Name -> content, of the runs in `folder`; writes nothing."""
+    study = found.study
     places = [
         (folder / "runs" / variant / _name(run), run)
         for variant, several in found.runs.items()
@@ -61,7 +66,8 @@ def require(results: Path, name: str) -> Path:
     if not (folder / "runs").is_dir():
         raise NoRuns(folder, f"make study NAME={name}")
     remedy = f"'make study NAME={name}' writes it"
-    if differences := verify.differences(folder, build(folder, study), remedy):
+    found = findings.build(study, findings.load(folder, study))
+    if differences := verify.differences(folder, build(folder, found), remedy):
         raise CheckFailed(verify.failure(differences))
     return folder
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness import selection, table, wording
-from harness.markdown import text
+from harness import markdown, selection, table, wording
 from harness.records import Manifest, Status
 from harness.runs import Run
 from harness.studies import definition
@@ -90,15 +89,16 @@ def _file(folder: str, name: str) -> str:
 
 def _varied(findings: Findings) -> tuple[list[str], list[list[str]]]:
     """The settings in which variants differ: the runs', or as planned where there is no run."""
+    variants = definition.variants(findings.study)
     settings = {
         variant.name: next(
             (run.manifest.settings for run in findings.runs[variant.name]), variant.settings
         )
-        for variant in definition.variants(findings.study)
+        for variant in variants
     }
     keys = [
         key
-        for key in definition.variants(findings.study)[0].settings
+        for key in variants[0].settings
         if len({str(values[key]) for values in settings.values()}) > 1
     ]
     rows = [[f"`{name}`", *(_value(values[k]) for k in keys)] for name, values in settings.items()]
@@ -120,12 +120,9 @@ def _accuracy(row: Finding) -> list[str]:
     if pairing is None:
         return [*cells, "", "", "", "", said.verdict_word(row)]
     sample = pairing.result.differences if pairing.result else None
-    spread = f" ± {sample.deviation:.2f}" if sample and sample.deviation is not None else ""
     return [
         *cells,
-        ", ".join(f"{seed}: {value:+.2f}" for seed, value in pairing.differences.items()),
-        f"{sample.mean:+.2f}{spread}" if sample else "",
-        wording.interval(sample.interval) if sample and sample.interval else "",
+        *markdown.sample_cells(pairing.differences, sample),
         f"±{pairing.margin:.2f}",
         said.verdict_word(row),
     ]
@@ -154,17 +151,16 @@ def _times(findings: Findings) -> tuple[list[str], list[list[str]]]:
 
 
 def _apart(findings: Findings) -> list[str]:
-    rows = [row for row in findings.rows if row.apart is not None]
-    if not rows:
-        return []
     cells = [
         [
-            str(row.labels), f"`{row.variant}`", said.apart(row.apart.first),
-            said.apart(row.apart.last), "yes" if row.apart.equal else "no",
+            str(row.labels), f"`{row.variant}`", said.apart(apart.first),
+            said.apart(apart.last), "yes" if apart.equal else "no",
         ]
-        for row in rows
-        if row.apart is not None
+        for row in findings.rows
+        if (apart := row.apart) is not None
     ]  # fmt: skip
+    if not cells:
+        return []
     header = ["labelled", "variant", "at the first evaluation", "at the last", "all equal"]
     return ["## Training loss against the baseline's", _table(header, cells), APART]
 
@@ -184,8 +180,8 @@ def _lost(findings: Findings) -> list[str]:
 
 def _became(run: Run) -> str:
     if is_diverged(run.manifest):
-        return text(f"not finite: {loss_message(run)}")
-    return text(run.status.value + (f": {run.reason}" if run.reason else ""))
+        return markdown.text(f"not finite: {loss_message(run)}")
+    return markdown.text(run.status.value + (f": {run.reason}" if run.reason else ""))
 
 
 def _provenance(found: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
@@ -215,4 +211,4 @@ def _all(values: Iterable[str]) -> str:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return "\n".join(markdown.line(cells) for cells in lines)

@@ -18,7 +18,8 @@ from harness.implementations.base import Implementation, Request
 from harness.launch import Launcher
 from harness.records import Manifest, Status
 from harness.studies import definition, files, findings, verdicts
-from harness.studies.definition import Study, Variant
+from harness.studies.definition import Variant
+from harness.studies.findings import Findings
 from harness.terminal import Terminal, duration
 
 COLUMNS = ("name", "question", "variants", "runs", "time, JOBS=1")
@@ -118,9 +119,9 @@ def study(question: Question, terminal: Terminal) -> None:
             work = [partial(p.launcher.run, p.implementation, p.request) for p in todo]
             pool.run_all(work, pool.slots(question.jobs, device))
         finally:
-            files.write(folder, asked)
-        _show(folder, asked, terminal)
-    _raise_if_incomplete(folder, asked, plan)
+            found = files.write(folder, asked)
+        _show(folder, found, terminal)
+    _raise_if_incomplete(found, plan)
 
 
 def describe(terminal: Terminal) -> None:
@@ -140,9 +141,8 @@ def _request(variant: Variant, dataset: Dataset, labels: int, seed: int, device:
     return Request(variant.profile, dataset, labels, seed, device, variant.options)
 
 
-def _show(folder: Path, asked: Study, terminal: Terminal) -> None:
+def _show(folder: Path, found: Findings, terminal: Terminal) -> None:
     """The conclusion on the terminal, and where the files are."""
-    found = findings.build(asked, findings.load(folder, asked))
     terminal.say()
     terminal.say(verdicts.conclusion(found))
     for name in files.NAMES:
@@ -174,11 +174,11 @@ def _show_plan(
     terminal.table("To do" + (f", about {duration(total)} in all" if total else ""), (), rows)
 
 
-def _raise_if_incomplete(folder: Path, asked: Study, plan: Sequence[Planned]) -> None:
+def _raise_if_incomplete(found: Findings, plan: Sequence[Planned]) -> None:
     """Of the runs that were asked for, those that are neither done nor diverged."""
     there = {
         f"{variant}/{runs.folder_name(*run.key, run.manifest.implementation)}": run
-        for variant, several in findings.load(folder, asked).items()
+        for variant, several in found.runs.items()
         for run in several
     }
     lost = []

@@ -182,15 +182,18 @@ def test_classes_have_its_accuracy_and_no_difference_to_torchssl() -> None:
     assert legend(below) == ["FixMatch (own) minus FixMatch (TorchSSL)"]
 
 
+@pytest.mark.parametrize("baselines", [(), ("labelled_only",)])
 @pytest.mark.parametrize("labels", [(40,), (40, 250), (40, 250, 4000)])
-def test_the_legend_of_five_texts_stays_in_the_figure(labels: tuple[int, ...]) -> None:
+def test_the_legend_stays_in_the_figure(
+    labels: tuple[int, ...], baselines: tuple[str, ...]
+) -> None:
     judged = {
         (count, seed, name): OWN if name == "own" else THEIRS
         for count in labels
         for seed in (0, 1)
-        for name in ("own", "torchssl", "labelled_only")
+        for name in ("own", "torchssl", *baselines)
     }
-    drawn = per_class.draw(judged, outputs._titles(), "caption", "mnist5k", {"labelled_only"})
+    drawn = per_class.draw(judged, outputs._titles(), "caption", "mnist5k", baselines)
     drawn.canvas.draw()
     box = drawn.legends[0].get_window_extent()
     assert box.x0 >= 0 and box.x1 <= drawn.bbox.x1

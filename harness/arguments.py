@@ -1,0 +1,38 @@
+"""What the user typed, as numbers: an error names the option and the remedy."""
+
+from __future__ import annotations
+
+from harness.errors import BadInput
+
+MOST = 2**32 - 1  # what NumPy takes as a seed
+
+
+def whole_numbers(name: str, text: str) -> list[int]:
+    """`"40 250"` -> [40, 250], each once; `name` is the option's. Raises BadInput."""
+    words = text.replace(",", " ").split()
+    if not words:
+        raise BadInput(f"{name}: empty; give whole numbers, as {name}=40")
+    for word in words:
+        if not word.isascii() or not word.isdigit():
+            raise BadInput(f"{name} {word}: not a whole number of 0 or more")
+        if int(word) > MOST:
+            raise BadInput(f"{name} {word}: at most {MOST}")
+    return list(dict.fromkeys(int(word) for word in words))
+
+
+def iterations(text: str) -> int | None:
+    """A number above 0; None where nothing is given. Raises BadInput."""
+    if not text:
+        return None
+    number = one_number("ITERATIONS", text)
+    if number == 0:
+        raise BadInput(f"ITERATIONS {text}: one whole number above 0")
+    return number
+
+
+def one_number(name: str, text: str) -> int:
+    """`"40"` -> 40. Raises BadInput for anything else."""
+    (number, *rest) = whole_numbers(name, text)
+    if rest:
+        raise BadInput(f"{name} {text}: give one whole number")
+    return number

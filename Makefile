@@ -85,7 +85,7 @@ study: $(STAMP)  ## one recipe of ours varied: NAME=<study>, none lists them [LA
 	    --results '$(RESULTS)' --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)'
 
 test: setup check  ## check, then the test suite with coverage
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
 	    --cov --cov-report=term --cov-fail-under=90
 
 check: $(STAMP)  ## formatting, lint, types, import contracts

@@ -69,8 +69,8 @@ accuracy-check: setup  ## as CI: verify, diff, fresh comparison: [BASE PROFILE=q
 	    --labels '$(call named,LABELS)' --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
-status: $(STAMP)  ## how each run stands, while a comparison runs or later: [PROFILE RESULTS]
-	@$(HARNESS) status --profile '$(PROFILE)' --results '$(RESULTS)'
+status: $(STAMP)  ## how each run stands, while it runs or later: [PROFILE, or STUDY=name; RESULTS]
+	@$(HARNESS) status --profile '$(PROFILE)' --results '$(RESULTS)' --study '$(STUDY)'
 
 tensorboard: $(STAMP)  ## both implementations' curves in TensorBoard: [PROFILE RESULTS PORT]
 	@$(HARNESS) tensorboard --profile '$(PROFILE)' --results '$(RESULTS)' --port '$(PORT)'

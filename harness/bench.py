@@ -33,7 +33,7 @@ from harness.implementations.torchssl import create as create_torchssl
 from harness.records import write_text
 from harness.terminal import Terminal
 
-SCHEMA = 1
+SCHEMA = 2
 LABELS = 40  # what the labelled images are makes no step slower
 VARIANTS = ("fp32", "tf32", "bf16")
 DEFAULT_VARIANTS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "bf16")}

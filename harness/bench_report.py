@@ -91,7 +91,20 @@ def _breakdown(contender: dict[str, Any]) -> list[str]:
             ["part", "ms", "of bare forward + backward"],
             [[name, f"{1000 * s:.2f}", f"{s / bare:.3f}"] for name, s in rows],
         ),
+        "",
+        _floor(measured["arithmetic"], bare),
     ]
+
+
+def _floor(arithmetic: dict[str, float], bare: float) -> str:
+    """What the hardware leaves to gain: the passes against matrix products of the same machine."""
+    flops, rate = arithmetic["flops"], arithmetic["matmul_flops_per_second"]
+    return (
+        f"The convolutions and products of the bare passes are {flops / 1e9:.3g} GFLOP: "
+        f"{flops / bare / 1e9:.3g} GFLOP/s, {100 * flops / bare / rate:.0f}% of the "
+        f"{rate / 1e9:.3g} GFLOP/s of a large matrix product here, "
+        f"at whose rate they would take {1000 * flops / rate:.2f} ms."
+    )
 
 
 def _table(columns: list[str], rows: list[list[str]]) -> list[str]:

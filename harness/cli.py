@@ -247,13 +247,23 @@ def check_accuracy(
 
 
 @app.command()
-def status(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
+def status(
+    profile: ProfileOption = "auto",
+    results: ResultsOption = Path("results"),
+    study: Annotated[str, typer.Option(help="that study instead of a profile")] = "",
+) -> None:
     """How each run stands: state, iteration, rate, time left, accuracy, whether it is on track.
 
-    For any results folder, while a comparison runs in it or later. `auto`: all profiles in it.
+    For any results folder, while something runs in it or later. `auto`: all profiles and studies.
     """
-    names = profile_module.names() if profile == "auto" else [profile_module.load(profile).name]
-    status_module.show(results, names, Terminal())
+    if study:
+        profiles, names = [], [studies.load(study).name]
+    elif profile == "auto":
+        profiles, names = profile_module.names(), studies.names()
+    else:
+        profiles, names = [profile_module.load(profile).name], []
+    folders = [study_files.place(results, name) for name in names]
+    status_module.show(results, profiles, folders, Terminal())
 
 
 @app.command()

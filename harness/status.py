@@ -21,6 +21,7 @@ from harness.terminal import Terminal, duration
 
 COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "on track")
 OFF_TRACK = 2.0  # standard deviations of finished runs
+COMPARE = "make compare"
 LOST_SECONDS = 300.0  # without a heartbeat, for a run of another machine
 
 
@@ -39,23 +40,42 @@ class State:
         return self.state.startswith("running")
 
 
-def read(folder: Path) -> list[State]:
-    """Every run under `folder`, and those that its peers lack, ordered as in the table.
+def read(folder: Path, again: str = COMPARE) -> list[State]:
+    """Every run under `folder`/runs, and those that its peers lack, ordered as in the table.
 
     Their manifests have the status that the table shows: incomparable and missing are told.
-    Raises BadInput for another schema.
+    `again` is what goes on with a run that stopped. Raises BadInput for another schema.
     """
+    return _read(folder / "runs", again)
+
+
+def read_study(folder: Path) -> list[State]:
+    """Every run of the study in `folder`, as `read`; named `<variant>/<run>`."""
+    return [
+        replace(state, name=f"{variant.name}/{state.name}")
+        for variant in sorted((folder / "runs").iterdir())
+        for state in _read(variant, _study_again(folder))
+    ]
+
+
+def _study_again(folder: Path) -> str:
+    return f"make study NAME={folder.name}"
+
+
+def _read(runs_folder: Path, again: str) -> list[State]:
     found = []
-    for path in sorted((folder / "runs").glob("*-seed*-*")):
+    for path in sorted(runs_folder.glob("*-seed*-*")):
         manifest = records.read_manifest(path)
         if manifest is not None:
             found.append(_recorded(path, manifest))
     judged = runs.mark_incomparable([run for run, _, _ in found])
     states = [
-        _state(run, unread, progress)
+        _state(run, unread, progress, again)
         for run, (_, unread, progress) in zip(judged, found, strict=True)
     ]
-    states += [State(_name(lost), lost, _in_words(lost), None, ()) for lost in _missing(states)]
+    states += [
+        State(_name(lost), lost, _in_words(lost, again), None, ()) for lost in _missing(states)
+    ]
     return sorted(states, key=lambda s: (s.manifest.labels, s.manifest.seed, s.name))
 
 
@@ -77,9 +97,9 @@ def _recorded(path: Path, manifest: Manifest) -> tuple[Run, str, Progress | None
     return run, unread, progress
 
 
-def _state(run: Run, unread: str, progress: Progress | None) -> State:
+def _state(run: Run, unread: str, progress: Progress | None, again: str) -> State:
     judged = run.manifest.model_copy(update={"status": run.status, "reason": run.reason})
-    words = _in_words(judged)
+    words = _in_words(judged, again)
     if unread and run.manifest.status is Status.DONE:
         words += f", but its log cannot be read: {unread}"
     return State(_name(judged), judged, words, progress, run.points)
@@ -108,10 +128,10 @@ def _name(manifest: Manifest) -> str:
     return runs.folder_name(manifest.labels, manifest.seed, manifest.implementation)
 
 
-def _in_words(manifest: Manifest) -> str:
+def _in_words(manifest: Manifest, again: str) -> str:
     worker = manifest.worker
     if manifest.is_abandoned:
-        return "stopped: its process is gone; 'make compare' goes on with it"
+        return f"stopped: its process is gone; '{again}' goes on with it"
     if manifest.status is not Status.RUNNING or worker is None:
         return manifest.status.value + (f": {manifest.reason}" if manifest.reason else "")
     silent = _seconds_since(manifest.heartbeat)
@@ -140,6 +160,7 @@ def on_track(state: State, finished: Sequence[State]) -> str:
         point.top1
         for other in finished
         if other.name != state.name
+        and other.name.rpartition("/")[0] == state.name.rpartition("/")[0]
         for point in other.points
         if point.iteration == last.iteration
         and other.manifest.status is Status.DONE
@@ -160,18 +181,29 @@ def on_track(state: State, finished: Sequence[State]) -> str:
     return f"yes: {beside}"
 
 
-def show(results: Path, profiles: Sequence[str], terminal: Terminal) -> None:
-    """A table for each of `profiles` that has runs. Raises BadInput where none has."""
+def show(
+    results: Path, profiles: Sequence[str], studies: Sequence[Path], terminal: Terminal
+) -> None:
+    """A table for each of `profiles`, and for each of `studies`' folders, that has runs.
+
+    Raises BadInput where none has.
+    """
     folders = [results / name for name in profiles]
-    there = [path for path in folders if (path / "runs").is_dir() or slurm.uses(path)]
-    if not there:
-        raise NoRuns(results)
-    for folder in there:
-        states, queued = read(folder), _queue(folder, terminal)
-        holder = hold.holder(folder)
-        by = f", compared by {holder}" if holder is not None and holder.lives else ""
-        terminal.table(f"{folder}{by}", COLUMNS, _rows(states, queued))
-        terminal.say(_summary(states))
+    compared = [path for path in folders if (path / "runs").is_dir() or slurm.uses(path)]
+    studied = [path for path in studies if (path / "runs").is_dir()]
+    if not compared and not studied:
+        raise NoRuns(results, COMPARE if profiles else _study_again(studies[0]))
+    for folder in compared:
+        _show(folder, read(folder), terminal, COMPARE)
+    for folder in studied:
+        _show(folder, read_study(folder), terminal, _study_again(folder))
+
+
+def _show(folder: Path, states: Sequence[State], terminal: Terminal, again: str) -> None:
+    holder = hold.holder(folder)
+    by = f", run by {holder}" if holder is not None and holder.lives else ""
+    terminal.table(f"{folder}{by}", COLUMNS, _rows(states, _queue(folder, terminal)))
+    terminal.say(_summary(states, again))
 
 
 def _queue(folder: Path, terminal: Terminal) -> dict[str, Queued]:
@@ -214,11 +246,11 @@ def _row(state: State, states: Sequence[State]) -> list[str]:
     ]
 
 
-def _summary(states: Sequence[State]) -> str:
+def _summary(states: Sequence[State], again: str) -> str:
     counts: dict[str, int] = {}
     for state in states:
         word = "stopped" if state.manifest.is_abandoned else state.manifest.status.value
         counts[word] = counts.get(word, 0) + 1
     text = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no run begun"
     stopped = counts.keys() & {"stopped", "failed"} and not any(s.is_running for s in states)
-    return text + ("; 'make compare' goes on with it" if stopped else "")
+    return text + (f"; '{again}' goes on with it" if stopped else "")

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from own_impl import machine
+from own_impl import arithmetic, machine
 from own_impl.batches import Batches
 from own_impl.config import Config, parse
 from own_impl.data import DataError, load
@@ -25,7 +25,7 @@ from own_impl.evaluate import Evaluator
 from own_impl.fixmatch import Batch, CompileError, FixMatch
 from own_impl.initial_weights import draw
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +70,7 @@ class Benchmark:
             "seconds_per_bare_iteration": self._bare(timed),
             "seconds_per_evaluation": self._evaluation(),
             "parts": self._parts(timed),
+            "arithmetic": self._arithmetic(),
             "peak_host_bytes": host,
             "peak_device_bytes": on_device,
             "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
@@ -92,6 +93,15 @@ class Benchmark:
 
         bare()
         return self._mean(bare, timed)
+
+    def _arithmetic(self) -> dict[str, float]:
+        """What the bare passes have to compute, and what this device computes in a second."""
+        batch = self.batches[self.model.iteration]
+        inputs = torch.cat((batch.labelled, batch.weak, batch.strong))
+        flops = arithmetic.flops_of_passes(self.model.network, inputs)
+        dtype = torch.bfloat16 if self.config.precision == "bf16" else torch.float32
+        rate = arithmetic.matmul_flops_per_second(self.device, dtype)
+        return {"flops": float(flops), "matmul_flops_per_second": rate}
 
     def _evaluation(self) -> float:
         with self.model.ema.applied() as network:

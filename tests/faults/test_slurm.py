@@ -36,7 +36,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def shown(comparison: Comparison) -> str:
     out = io.StringIO()
-    status.show(comparison.results, ["quick"], Terminal(Console(file=out, soft_wrap=True)))
+    status.show(comparison.results, ["quick"], [], Terminal(Console(file=out, soft_wrap=True)))
     return out.getvalue()
 
 

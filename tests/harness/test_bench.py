@@ -39,7 +39,8 @@ def _result() -> dict[str, Any]:
         "optimiser": 0.0005,
         "ema": 0.0005,
     }
-    ours = _measured(0.05, seconds_per_bare_iteration=0.045, parts=parts)
+    arithmetic = {"flops": 1.8e9, "matmul_flops_per_second": 72e9}
+    ours = _measured(0.05, seconds_per_bare_iteration=0.045, parts=parts, arithmetic=arithmetic)
     return {
         "profile": "quick",
         "data": "mnist5k",
@@ -84,6 +85,14 @@ def test_the_breakdown_is_against_the_bare_passes() -> None:
     assert "on A CPU, 2 cores (A CPU), 2 threads; python 3.11.7, torch 2.14.1; own abc" in text
 
 
+def test_the_floor_is_what_a_matrix_product_would_take() -> None:
+    text = bench_report.markdown(_result(), profile.load("quick"))
+    assert (
+        "are 1.8 GFLOP: 40 GFLOP/s, 56% of the 72 GFLOP/s of a large matrix product here, "
+        "at whose rate they would take 25.00 ms."
+    ) in text
+
+
 def test_without_torchssl_there_is_no_ratio() -> None:
     result = _result()
     del result["contenders"][1]
@@ -125,10 +134,11 @@ count = pathlib.Path({counter!r})
 n = int(count.read_text()) + 1 if count.exists() else 1
 count.write_text(str(n))
 parts = dict.fromkeys(("augmentation", "forward", "backward", "optimiser", "ema"), n / 10)
+arithmetic = {{"flops": 1e9, "matmul_flops_per_second": n * 1e9}}
 print("a warning that a library prints")
 print(json.dumps({{"seconds_per_iteration": n, "seconds_per_evaluation": 1.0, "parts": parts,
-    "seconds_per_bare_iteration": 0.5, "peak_host_bytes": 1, "peak_device_bytes": None,
-    "device": "cpu", "threads": 1, "torch_version": "0"}}, indent=1))
+    "arithmetic": arithmetic, "seconds_per_bare_iteration": 0.5, "peak_host_bytes": 1,
+    "peak_device_bytes": None, "device": "cpu", "threads": 1, "torch_version": "0"}}, indent=1))
 """
 
 
@@ -141,7 +151,7 @@ def test_the_median_of_the_blocks_counts_and_torchssl_may_be_missing(
     with pytest.raises(Incomplete, match=r"torchssl: no fixmatch\.py in TORCHSSL_DIR="):
         bench.run(_question(tmp_path / "results", data_dir), terminal)
     result = json.loads((tmp_path / "results/quick/bench.json").read_text())
-    assert result["schema"] == 1
+    assert result["schema"] == 2
     (own,) = result["contenders"]
     assert own["variant"] == "fp32"
     assert [block["seconds_per_iteration"] for block in own["blocks"]] == [1, 2, 3]

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from harness import status
+from harness import cli, status
 from harness.errors import BadInput
 from harness.execution import hold
 from harness.records import Manifest, Point, Start, Status, read_manifest, write_manifest
 from harness.status import State, on_track
+from harness.studies import definition, files
 from harness.terminal import Terminal
-from tests import made
+from tests import made, studied
 from tests.faults.comparison import NAME, Comparison, wait_for
 
 
 def shown(results: Path) -> str:
     out = io.StringIO()
-    status.show(results, ["quick"], Terminal(Console(file=out, soft_wrap=True)))
+    status.show(results, ["quick"], [], Terminal(Console(file=out, soft_wrap=True)))
     return out.getvalue()
 
 
@@ -48,12 +50,12 @@ def test_while_it_runs_when_it_was_killed_and_when_it_is_done(
         live = shown(comparison.results)
         process.kill()
         process.join()
-    assert re.search(r"compared by process \d+ on \S+", live)
+    assert re.search(r"run by process \d+ on \S+", live)
     assert re.search(rf"{NAME} +running \(process \d+ on \S+\) +\d+/60 +10.0 +\d+s", live)
     assert "nothing to compare with" in live and live.endswith("1 running\n")
 
     dead = shown(comparison.results)
-    assert "compared by" not in dead
+    assert "run by" not in dead
     assert "stopped: its process is gone; 'make compare' goes on with it" in dead
     assert dead.endswith("1 stopped; 'make compare' goes on with it\n")
 
@@ -75,6 +77,34 @@ def test_a_failed_run_says_why(
     assert "failed: exit code 1: No space left on device; free some space" in shown(
         comparison.results
     )
+
+
+def test_a_study_shows_its_variants_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    studied.define(monkeypatch, tmp_path / "studies")
+    results = tmp_path / "results"
+    folder = studied.make(files.place(results, "trial"), definition.load("trial"))
+    [stopped] = folder.glob("runs/b08/250-seed2-*/manifest.json")
+    content = json.loads(stopped.read_text())
+    content |= {"status": "running", "worker": None}
+    stopped.write_text(json.dumps(content))
+
+    for options in (["--study", "trial"], []):
+        cli.app(["status", "--results", str(results), *options], standalone_mode=False)
+        text = capsys.readouterr().out
+        assert re.search(r"b16/250-seed1-own +done +500/500", text)
+        assert "hot/250-seed0-own" in text and "training diverged" in text
+        assert "'make study NAME=trial' goes on with it" in text
+        assert "make compare" not in text
+
+
+def test_a_study_without_runs_says_what_makes_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studied.define(monkeypatch, tmp_path / "studies")
+    with pytest.raises(BadInput, match=r"no runs in it; 'make study NAME=trial' makes some"):
+        cli.app(["status", "--results", str(tmp_path), "--study", "trial"], standalone_mode=False)
 
 
 def test_a_folder_without_runs_says_what_makes_some(tmp_path: Path) -> None:
@@ -159,7 +189,7 @@ def test_it_reads_a_folder_that_is_held_and_changes_nothing_in_it(tmp_path: Path
     folder = made.results(tmp_path / "quick", judged=False)
     with hold.only_one(folder):
         before = {path: path.lstat() for path in tmp_path.rglob("*")}
-        assert "compared by process" in shown(tmp_path)
+        assert "run by process" in shown(tmp_path)
         after = {path: path.lstat() for path in tmp_path.rglob("*")}
     assert {p: (s.st_mtime_ns, s.st_size) for p, s in before.items()} == {
         p: (s.st_mtime_ns, s.st_size) for p, s in after.items()

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from own_impl import arithmetic, machine
+from own_impl import flops, machine
 from own_impl.batches import Batches
 from own_impl.config import Config, parse
 from own_impl.data import DataError, load
@@ -98,10 +98,10 @@ class Benchmark:
         """What the bare passes have to compute, and what this device computes in a second."""
         batch = self.batches[self.model.iteration]
         inputs = torch.cat((batch.labelled, batch.weak, batch.strong))
-        flops = arithmetic.flops_of_passes(self.model.network, inputs)
+        counted = flops.of_passes(self.model.network, inputs)
         dtype = torch.bfloat16 if self.config.precision == "bf16" else torch.float32
-        rate = arithmetic.matmul_flops_per_second(self.device, dtype)
-        return {"flops": float(flops), "matmul_flops_per_second": rate}
+        rate = flops.of_matmul_per_second(self.device, dtype)
+        return {"flops": float(counted), "matmul_flops_per_second": rate}
 
     def _evaluation(self) -> float:
         with self.model.ema.applied() as network:

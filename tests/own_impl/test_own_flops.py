@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from own_impl.arithmetic import flops_of_passes, matmul_flops_per_second
+from own_impl import flops
 
 
 def test_a_convolution_and_a_product_are_counted_forward_and_backward() -> None:
@@ -12,9 +12,9 @@ def test_a_convolution_and_a_product_are_counted_forward_and_backward() -> None:
     product = 2 * 5 * (4 * 8 * 8) * 10
     # Backward, each for its weights, and the product for its input too: that of the first layer
     # has no gradient.
-    assert flops_of_passes(network, torch.zeros(5, 3, 8, 8)) == 2 * convolution + 3 * product
+    assert flops.of_passes(network, torch.zeros(5, 3, 8, 8)) == 2 * convolution + 3 * product
 
 
 def test_the_rate_of_a_matrix_product_is_that_of_a_machine() -> None:
-    rate = matmul_flops_per_second(torch.device("cpu"), torch.float32)
+    rate = flops.of_matmul_per_second(torch.device("cpu"), torch.float32)
     assert 1e8 < rate < 1e14

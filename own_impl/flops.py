@@ -13,7 +13,7 @@ SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices multiplied, by kind of dev
 REPETITIONS = 10
 
 
-def flops_of_passes(network: nn.Module, inputs: torch.Tensor) -> int:
+def of_passes(network: nn.Module, inputs: torch.Tensor) -> int:
     """Floating-point operations of a forward and a backward pass of inputs (N, 3, H, W).
 
     Those of convolutions and matrix products, an addition and a multiplication counted as two.
@@ -24,7 +24,7 @@ def flops_of_passes(network: nn.Module, inputs: torch.Tensor) -> int:
     return int(counter.get_total_flops())
 
 
-def matmul_flops_per_second(device: torch.device, dtype: torch.dtype) -> float:
+def of_matmul_per_second(device: torch.device, dtype: torch.dtype) -> float:
     """The most that this device reached in products of two square matrices."""
     side = SIDE[device.type]
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))

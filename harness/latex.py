@@ -1,4 +1,4 @@
-"""table.tex: the accuracies and verdicts as a LaTeX table (package booktabs)."""
+"""table.tex: the accuracies and verdicts as a LaTeX table (packages booktabs and graphicx)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from harness.comparison import Cell, Comparison, Pairing
 from harness.published import Row
 from harness.statistics import Sample
 
+# No wider than the text, whatever the document's font and margins.
+FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "_": r"\_", "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -16,27 +18,30 @@ SPECIAL = {
 def render(comparison: Comparison) -> str:
     """A table environment: a row an implementation, a column a label count."""
     labels = comparison.labels
+    seeds = _seeds(comparison)
     lines = [
-        f"% schema: {table.SCHEMA}; needs \\usepackage{{booktabs}}",
+        f"% schema: {table.SCHEMA}; needs \\usepackage{{booktabs,graphicx}}",
         r"\begin{table}",
         r"  \centering",
         "  \\caption{Top-1 accuracy (\\%) on "
         f"{escape(comparison.data)}; {escape(wording.selection_rule(comparison))}. "
-        f"Mean $\\pm$ sample standard deviation over $n$ seeds.{_notes(comparison)}}}",
+        f"Mean $\\pm$ sample standard deviation over $n{f' = {seeds}' if seeds else ''}$ seeds."
+        f"{_notes(comparison)}}}",
+        f"  {FIT}",
         f"  \\begin{{tabular}}{{l{'r' * len(labels)}}}",
         r"    \toprule",
         _row(["labelled images", *map(str, labels)]),
         r"    \midrule",
     ]
     for name in comparison.implementations:
-        cells = [_cell(comparison.cell(name, count)) for count in labels]
+        cells = [_cell(comparison.cell(name, count), told=seeds) for count in labels]
         lines.append(_row([escape(comparison.titles[name]), *cells]))
     lines += [*_pairings(comparison), *_gains(comparison)]
     if comparison.published_beside:
         lines.append(r"    \midrule")
     for row in comparison.published_beside:
         lines.append(_row([escape(row.source), *(_published(row, count) for count in labels)]))
-    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
+    lines += [r"    \bottomrule", r"  \end{tabular}}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 
 
@@ -49,12 +54,22 @@ def _row(cells: list[str]) -> str:
     return "    " + " & ".join(cells) + r" \\"
 
 
-def _cell(cell: Cell) -> str:
+def _seeds(comparison: Comparison) -> int | None:
+    """How many seeds every mean is over, for the caption; None: not all are over as many."""
+    cells = [
+        comparison.cell(name, n) for name in comparison.implementations for n in comparison.labels
+    ]
+    counts = {cell.sample.n for cell in cells if cell.sample is not None}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _cell(cell: Cell, told: int | None) -> str:
     sample = cell.sample
     if sample is None:
         return escape(wording.cell(cell))
     spread = "" if sample.deviation is None else f" \\pm {sample.deviation:.2f}"
-    return f"${sample.mean:.2f}{spread}$ ($n={sample.n}$){escape(wording.lost(cell))}"
+    n = f" ($n={sample.n}$)" if sample.n != told else ""
+    return f"${sample.mean:.2f}{spread}${n}{escape(wording.lost(cell))}"
 
 
 def _published(row: Row, labels: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,29 @@ def rows(text: str) -> list[dict[str, str]]:
 )
 def test_golden(name: str, text: str) -> None:
     assert text == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_where_all_means_are_of_as_many_seeds_the_caption_says_how_many() -> None:
+    text = latex.render(compared([RUNS[0], RUNS[1]]))
+    assert "over $n = 1$ seeds" in text
+    assert "FixMatch (own) & $60.00$ " in text
+    text = latex.render(compared([RUNS[0], RUNS[1], RUNS[2]]))
+    assert "over $n$ seeds" in text
+    assert "($n=2$)" in text and "($n=1$)" in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+@pytest.mark.parametrize("runs", [RUNS, [*RUNS, *LABELLED_ONLY]])
+def test_latex_sets_it_within_the_text(runs: list[Run], tmp_path: Path) -> None:
+    (tmp_path / "table.tex").write_text(latex.render(compared(runs)))
+    (tmp_path / "paper.tex").write_text(
+        "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n"
+        "\\begin{document}\n\\input{table.tex}\n\\end{document}\n"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout
+    assert "Overfull" not in said.stdout
 
 
 def test_columns() -> None:

@@ -1,0 +1,58 @@
+"""What a GPU would be asked to do, followed without one: tensors of a CUDA device without values.
+
+Every operation checks that its tensors are on one device, and to ask for a value is an error, as
+it would be a wait for the device. Backward pass and autocast need a real one: test_own_gpu.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+
+from own_impl import transfer
+from own_impl.batches import Batches
+from own_impl.config import Config
+from own_impl.data import load
+from own_impl.fixmatch import FixMatch
+from own_impl.wideresnet import WideResNet
+
+CUDA = torch.device("cuda")
+
+
+@pytest.fixture
+def no_values(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)  # asks for a driver
+    monkeypatch.setattr(WideResNet, "to", lambda network, **_: network)  # tensors are as made
+    transfer._kept.cache_clear()
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        yield
+    transfer._kept.cache_clear()
+
+
+@pytest.mark.usefixtures("no_values")
+def test_to_look_at_a_value_is_an_error() -> None:
+    with pytest.raises(DataDependentOutputException):
+        torch.zeros(3, device=CUDA).sum().item()
+
+
+@pytest.mark.usefixtures("no_values")
+@pytest.mark.parametrize("strong", ["torchssl", "paper"])
+@pytest.mark.parametrize("interleave", [False, True])
+def test_views_losses_and_average_wait_for_no_value(
+    tiny: Callable[..., Config], strong: str, interleave: bool
+) -> None:
+    config = tiny(batch_size=8, mu=7, strong=strong, interleave=interleave)
+    with CUDA:
+        network = WideResNet(10, 1)
+    model = FixMatch(network, config)
+    batches = Batches(load(config), config, CUDA)
+    for iteration in (0, batches.together):  # the second is made anew
+        batch = batches[iteration]
+        losses = model.losses(batch)
+        model.ema.update()
+        assert batch.strong.shape == (56, 3, 32, 32)
+        assert {losses.total.device.type, batch.weak.device.type} == {"cuda"}
+        assert losses.total.dtype == torch.float32

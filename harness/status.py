@@ -34,25 +34,26 @@ class State:
     state: str
     progress: Progress | None
     points: Sequence[Point]
+    variant: str = ""  # of a study
 
     @property
     def is_running(self) -> bool:
         return self.state.startswith("running")
 
 
-def read(folder: Path, again: str = COMPARE) -> list[State]:
+def read(folder: Path) -> list[State]:
     """Every run under `folder`/runs, and those that its peers lack, ordered as in the table.
 
     Their manifests have the status that the table shows: incomparable and missing are told.
-    `again` is what goes on with a run that stopped. Raises BadInput for another schema.
+    Raises BadInput for another schema.
     """
-    return _read(folder / "runs", again)
+    return _read(folder / "runs", COMPARE)
 
 
 def read_study(folder: Path) -> list[State]:
     """Every run of the study in `folder`, as `read`; named `<variant>/<run>`."""
     return [
-        replace(state, name=f"{variant.name}/{state.name}")
+        replace(state, name=f"{variant.name}/{state.name}", variant=variant.name)
         for variant in sorted((folder / "runs").iterdir())
         for state in _read(variant, _study_again(folder))
     ]
@@ -63,6 +64,7 @@ def _study_again(folder: Path) -> str:
 
 
 def _read(runs_folder: Path, again: str) -> list[State]:
+    """`again` is what goes on with a run that stopped."""
     found = []
     for path in sorted(runs_folder.glob("*-seed*-*")):
         manifest = records.read_manifest(path)
@@ -150,7 +152,8 @@ def _seconds_since(moment: str) -> float:
 def on_track(state: State, finished: Sequence[State]) -> str:
     """The last accuracy against those that finished runs of the same kind had there.
 
-    Of the same kind are done runs of the same implementation and label count, of other seeds.
+    Of the same kind are done runs of the same implementation, label count and variant, of other
+    seeds.
     On track is within their range or two standard deviations of their mean; one is no measure.
     """
     if not state.points or state.manifest.status is Status.INCOMPARABLE:
@@ -159,8 +162,7 @@ def on_track(state: State, finished: Sequence[State]) -> str:
     theirs = [
         point.top1
         for other in finished
-        if other.name != state.name
-        and other.name.rpartition("/")[0] == state.name.rpartition("/")[0]
+        if other.name != state.name and other.variant == state.variant
         for point in other.points
         if point.iteration == last.iteration
         and other.manifest.status is Status.DONE

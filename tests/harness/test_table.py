@@ -131,7 +131,7 @@ def test_where_all_means_are_of_as_many_seeds_the_caption_says_how_many() -> Non
     assert "($n=2$)" in text and "($n=1$)" in text
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex; .ci/run installs it")
 @pytest.mark.parametrize("runs", [RUNS, [*RUNS, *LABELLED_ONLY]])
 def test_latex_sets_it_within_the_text(runs: list[Run], tmp_path: Path) -> None:
     (tmp_path / "table.tex").write_text(latex.render(compared(runs)))

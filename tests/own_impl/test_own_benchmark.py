@@ -33,7 +33,7 @@ def test_a_benchmark_prints_what_a_step_takes_and_its_parts(
     assert all(seconds > 0 for seconds in [*times, *result["parts"].values()])
     assert result["peak_host_bytes"] > 100 * 2**20  # torch alone is more
     assert result["peak_device_bytes"] is None
-    assert result["arithmetic"]["matmul_flops_per_second"] > 1e8
+    assert 1e8 < result["arithmetic"]["matmul_flops_per_second"] < 1e14
     assert (result["schema"], result["device"], result["threads"]) == (2, "cpu", 1)
     assert list(tmp_path.iterdir()) == []
 

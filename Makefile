@@ -84,8 +84,9 @@ study: $(STAMP)  ## one recipe of ours varied: NAME=<study>, none lists them [LA
 	    --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' --data-dir '$(DATA_DIR)' \
 	    --results '$(RESULTS)' --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)'
 
+# Not reordered: that would begin the files with the fewest tests last, which are the slow ones.
 test: setup check  ## check, then the test suite with coverage
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile \
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 	    --cov --cov-report=term --cov-fail-under=90
 
 check: $(STAMP)  ## formatting, lint, types, import contracts

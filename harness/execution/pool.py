@@ -33,8 +33,9 @@ def slots(jobs: int, device: str) -> list[Slot]:
 def run_all(tasks: Sequence[Task], shares: Sequence[Slot]) -> None:
     """Run every task in a share of its own, as many at once as there are shares.
 
-    An interruption sets the event that each task was given, and is raised when they have ended. A
-    task that raises does not stop the others; the first HarnessError is raised at the end.
+    An interruption, or whatever else ends this function early, sets the event that each task was
+    given, and is raised when they have ended. A task that raises does not stop the others; the
+    first HarnessError is raised at the end.
     """
     stop = threading.Event()
     free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
@@ -51,11 +52,11 @@ def run_all(tasks: Sequence[Task], shares: Sequence[Slot]) -> None:
             free.put(share)
 
     with ThreadPoolExecutor(len(shares)) as pool:
-        futures = [pool.submit(work, task) for task in tasks]
         try:
+            futures = [pool.submit(work, task) for task in tasks]
             while wait(futures, timeout=0.2).not_done:
                 pass
-        except KeyboardInterrupt:
+        except BaseException:  # or the pool would wait for tasks that nobody told
             stop.set()
             raise
     errors = [error for future in futures if (error := future.exception()) is not None]

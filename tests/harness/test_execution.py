@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -84,6 +86,27 @@ def test_a_task_that_raises_does_not_stop_the_others() -> None:
     with pytest.raises(Incomplete, match="no"):
         pool.run_all(tasks, [Slot()])
     assert done == [1]
+
+
+@pytest.mark.parametrize("what", [KeyboardInterrupt, SystemExit, TimeoutError])
+def test_whatever_ends_it_early_tells_the_tasks(what: type[BaseException]) -> None:
+    told = []
+
+    def handler(_number: int, _frame: object) -> None:
+        raise what
+
+    def task(_slot: Slot, stop: threading.Event) -> None:
+        stop.wait(0.3)  # until it waits for the tasks
+        _thread.interrupt_main(signal.SIGUSR1)
+        told.append(stop.wait(60))
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with pytest.raises(what):
+            pool.run_all([task, task], [Slot()])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert told == [True]  # the second had not begun
 
 
 def test_a_stopped_child_takes_with_it_what_it_started(tmp_path: Path) -> None:

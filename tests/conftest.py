@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -16,8 +17,12 @@ FAKES = Path(__file__).resolve().parent / "fakes"
 
 
 def pytest_configure() -> None:
-    """A shell ignores Ctrl-C for what it starts in the background; tests that press it need it."""
+    """A shell ignores Ctrl-C for what it starts in the background; tests that press it need it.
+
+    Tests at once outnumber the cores, so that threads that wait must not spin.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture

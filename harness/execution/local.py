@@ -18,8 +18,6 @@ from harness.execution.job import Command, Ended, Halt, Stopped
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)  # loaded here: after a fork there is little that may be done
-# Threads that wait must not spin: where processes outnumber cores that costs each of them time.
-CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def run(
     child = subprocess.Popen(
         command.argv,
         cwd=folder,
-        env={**CALM, **os.environ, **command.environment, **slot.environment},
+        env={**os.environ, **command.environment, **slot.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -27,7 +27,8 @@ FIELDS = (
     "ema_decay", "depth", "widen_factor", "dropout", "classes", "precision",
     "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
 )  # fmt: skip
-OWN_FIELDS = ("use_ema", "interleave")  # of our side alone: what a study asks is held against it
+# Of our side alone: what a study asks is held against it.
+OWN_FIELDS = ("use_ema", "precise_bn", "interleave")
 
 
 @dataclass(frozen=True)

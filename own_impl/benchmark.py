@@ -22,6 +22,7 @@ from own_impl.batches import Batches
 from own_impl.config import Config, parse
 from own_impl.data import DataError, load
 from own_impl.evaluate import Evaluator
+from own_impl.evaluated import evaluated
 from own_impl.fixmatch import Batch, CompileError, FixMatch
 from own_impl.initial_weights import draw
 
@@ -111,13 +112,12 @@ class Benchmark:
         return torch.cat((batch.labelled, batch.weak, batch.strong))
 
     def _evaluation(self) -> float:
-        with self.model.ema.applied() as network:
-
-            def evaluate() -> None:
+        def evaluate() -> None:
+            with evaluated(self.model, self.batches.data) as network:
                 self.evaluator.evaluate(network, self.config.eval_batch_size)
 
-            evaluate()
-            return self._mean(evaluate, 3)
+        evaluate()
+        return self._mean(evaluate, 3)
 
     def _parts(self, timed: int) -> dict[str, float]:
         """Median seconds of the parts of a step, each waited for; augmentation: the mean."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from own_impl.config import Config
 from own_impl.fixmatch import FixMatch
@@ -91,11 +92,9 @@ def _settings(model: FixMatch) -> dict[str, Any]:
     return settings | {"total_iterations": model.config.total_iterations}
 
 
-def export_final(path: Path, model: FixMatch) -> None:
-    """Write what is evaluated (moving average and batch-norm statistics) as safetensors."""
-    weights = model.network.state_dict()
-    if model.config.use_ema:
-        weights |= model.ema.average
+def export_final(path: Path, network: nn.Module) -> None:
+    """Write weights and batch-norm statistics of what was evaluated as safetensors."""
+    weights = network.state_dict()
     temporary = path.with_name(path.name + ".tmp")
     save_file({name: t.contiguous() for name, t in weights.items()}, temporary)
     temporary.replace(path)

@@ -59,6 +59,11 @@ class Config(BaseModel):
     )
     use_ema: bool = Field(True, description="evaluate the moving average of the weights")
     ema_decay: float = Field(0.999, ge=0, lt=1, description="decay of the moving average")
+    precise_bn: bool = Field(
+        False,
+        description="evaluate with batch-norm statistics of just these weights, from a pass over "
+        "all training images, instead of the averages that training left",
+    )
     # Network
     depth: int = Field(28, description="depth of the Wide ResNet, 6n + 4")
     widen_factor: int = Field(2, gt=0, description="width of the Wide ResNet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +15,7 @@ from own_impl.batches import Batches
 from own_impl.config import Config
 from own_impl.data import Data, DataError, load, weights_sha256
 from own_impl.evaluate import Evaluation, Evaluator
+from own_impl.evaluated import evaluated
 from own_impl.fixmatch import FixMatch, Losses
 from own_impl.initial_weights import draw
 from own_impl.metrics import Metrics
@@ -53,7 +54,7 @@ def train(config: Config) -> Evaluation:
             values = _values(losses) | {"lr": lr} | pace.since_last(done)
             metrics.progress(done, values, time.monotonic() - began)
         if evaluates:
-            result = _evaluate(model, evaluator)
+            result = _evaluate(model, data, evaluator)
             metrics.evaluation(done, values, result)
             metrics.write(
                 "evaluation",
@@ -70,8 +71,9 @@ def train(config: Config) -> Evaluation:
             pace.restart(done)
 
     if result is None:  # resumed after the last iteration
-        result = _evaluate(model, evaluator)
-    checkpoint.export_final(config.out / "final-ema.safetensors", model)
+        result = _evaluate(model, data, evaluator)
+    with evaluated(model, data) as network:
+        checkpoint.export_final(config.out / "final-ema.safetensors", network)
     metrics.write("end", iteration=model.iteration, seconds=time.monotonic() - began)
     return result
 
@@ -157,7 +159,6 @@ def _values(losses: Losses) -> dict[str, float]:
     return dict(zip(names, torch.stack(measured).tolist(), strict=True))
 
 
-def _evaluate(model: FixMatch, evaluator: Evaluator) -> Evaluation:
-    averaged = model.ema.applied() if model.config.use_ema else nullcontext(model.network)
-    with averaged as network:
+def _evaluate(model: FixMatch, data: Data, evaluator: Evaluator) -> Evaluation:
+    with evaluated(model, data) as network:
         return evaluator.evaluate(network, model.config.eval_batch_size)

@@ -18,7 +18,9 @@ from harness.settings_file import CONFIGS
 FOLDER = CONFIGS / "studies"
 VariantName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]  # a folder's
 # What our side does where a variant says nothing; no profile has these, or none but these.
-OWN: Mapping[str, Any] = {"warmup": 0, "precision": "fp32", "use_ema": True, "interleave": False}
+OWN: Mapping[str, Any] = {
+    "warmup": 0, "precision": "fp32", "use_ema": True, "precise_bn": False, "interleave": False,
+}  # fmt: skip
 
 
 class Overrides(BaseModel):
@@ -37,6 +39,7 @@ class Overrides(BaseModel):
     warmup: int | None = Field(None, ge=0)
     precision: Literal["fp32", "tf32", "bf16"] | None = None
     use_ema: bool | None = None
+    precise_bn: bool | None = None
     interleave: bool | None = None
 
     def given(self) -> dict[str, Any]:

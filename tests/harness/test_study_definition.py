@@ -95,7 +95,11 @@ def test_a_variant_that_takes_longer_is_planned_so() -> None:
 
 def test_own_settings_stay_out_of_profiles() -> None:
     """A comparison's profile pins what TorchSSL has no setting for, whatever studies may do."""
-    assert set(definition.OWN) - set(profile.Profile.model_fields) == {"use_ema", "interleave"}
+    assert set(definition.OWN) - set(profile.Profile.model_fields) == {
+        "use_ema",
+        "precise_bn",
+        "interleave",
+    }
     quick = profile.load("quick")
     assert (quick.warmup, quick.precision) == (0, "fp32")
     for variant in definition.variants(definition.load("precision")):

@@ -23,14 +23,20 @@ from tests import studied
 
 def test_options_become_flags_and_a_comparison_has_none(data_dir: Path) -> None:
     plain = Request(profile.load("quick", 20), read_dataset(data_dir), 40, 0, "cpu")
-    options = {"warmup": 3, "precision": "bf16", "use_ema": False, "interleave": True}
+    options = {
+        "warmup": 3,
+        "precision": "bf16",
+        "use_ema": False,
+        "precise_bn": True,
+        "interleave": True,
+    }
     words = Own().train_command(replace(plain, options=options), data_dir).argv
     pairs = set(itertools.pairwise(words))
     assert {("--warmup", "3"), ("--precision", "bf16"), ("--batch-size", "8")} <= pairs
-    assert "--no-use-ema" in words and "--interleave" in words
+    assert {"--no-use-ema", "--precise-bn", "--interleave"} <= set(words)
     told = " ".join(Own().train_command(plain, data_dir).argv)
     assert "--warmup 0 --precision fp32" in told
-    assert "use-ema" not in told and "interleave" not in told
+    assert not any(name in told for name in ("use-ema", "precise-bn", "interleave"))
 
 
 @pytest.mark.usefixtures("fake")  # so that there is no TorchSSL: ours draws the weights

@@ -94,9 +94,12 @@ def test_a_run_leaves_its_files(tiny: Tiny) -> None:
     assert all(line["schema"] == 1 for line in (start, *evaluations, end))
 
 
+@pytest.mark.parametrize("precise_bn", [True, False])
 @pytest.mark.parametrize("use_ema", [True, False])
-def test_the_last_accuracy_is_that_of_the_exported_weights(tiny: Tiny, use_ema: bool) -> None:
-    config = tiny(use_ema=use_ema, ema_decay=0.5, iterations=3)
+def test_the_last_accuracy_is_that_of_the_exported_weights(
+    tiny: Tiny, use_ema: bool, precise_bn: bool
+) -> None:
+    config = tiny(use_ema=use_ema, precise_bn=precise_bn, ema_decay=0.5, iterations=3)
     result = train(config)
     network = WideResNet(10, 1)
     network.load_state_dict(load_file(config.out / "final-ema.safetensors"))
@@ -105,6 +108,16 @@ def test_the_last_accuracy_is_that_of_the_exported_weights(tiny: Tiny, use_ema: 
     state = torch.load(config.out / "checkpoint.pt", weights_only=True)
     expected = state["ema" if use_ema else "network"]["fc.weight"]
     assert torch.equal(network.fc.weight.detach(), expected)
+
+
+def test_how_a_run_is_evaluated_does_not_change_its_training(tiny: Tiny, tmp_path: Path) -> None:
+    settings = {"plain": {}, "other": {"use_ema": False, "precise_bn": True}}
+    states = []
+    for name, changed in settings.items():
+        train(tiny(out=tmp_path / name, **changed))
+        states.append(torch.load(tmp_path / name / "checkpoint.pt", weights_only=True))
+    one, other = (state["network"] | state["ema"] for state in states)
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_equal_settings_give_equal_weights(tiny: Tiny, tmp_path: Path) -> None:

@@ -8,11 +8,6 @@ from harness.profile import Profile
 from harness.terminal import duration
 
 LONG = 2**20  # iterations of TorchSSL's full schedule
-COLUMNS = [
-    "implementation", "precision", "ms an iteration", "iterations/s", "images/s", "ratio",
-    "{short:,} iterations", "{long:,} iterations", "ratio, whole run",
-    "peak host memory", "peak GPU memory",
-]  # fmt: skip
 PARTS = ("augmentation", "forward", "backward", "optimiser", "ema")
 
 
@@ -26,11 +21,15 @@ def markdown(result: dict[str, Any], profile: Profile) -> str:
         "",
         f"{result['data']}, {result['network']}, {result['batch_size']} labelled and "
         f"{result['batch_size'] * result['mu']} unlabelled images an iteration. Medians of "
-        f"{result['blocks']} blocks of {result['iterations']} iterations, block by block in turn; "
-        f"the first {result['discarded']} of each block do not count.",
+        f"{_count(result['blocks'], 'block')} of {_count(result['iterations'], 'iteration')}, "
+        f"block by block in turn, not counting {result['discarded']} at the start of each.",
         "",
         *_table(
-            [column.format(short=profile.iterations, long=LONG) for column in COLUMNS],
+            [
+                *("implementation", "precision", "ms an iteration", "iterations/s", "images/s"),
+                *("ratio", *(f"{p.iterations:,} iterations" for p in _projected(profile))),
+                *("ratio, whole run", "peak host memory", "peak GPU memory"),
+            ],
             [_row(c, reference, images, profile) for c in result["contenders"]],
         ),
         "",
@@ -59,21 +58,26 @@ def whole_run(seconds: dict[str, Any], profile: Profile) -> float:
     return float(training + evaluations)
 
 
+def _projected(profile: Profile) -> list[Profile]:
+    """The profile's own schedule, and TorchSSL's full one where that is another."""
+    full = profile.model_copy(update={"iterations": LONG})
+    return [profile] if profile.iterations == LONG else [profile, full]
+
+
 def _row(
     contender: dict[str, Any], reference: dict[str, Any] | None, images: int, profile: Profile
 ) -> list[str]:
     measured = contender["median"]
     step = measured["seconds_per_iteration"]
-    short = whole_run(measured, profile)
     ratio = whole_ratio = "-"
     if reference is not None:
         theirs = reference["median"]
         ratio = f"{theirs['seconds_per_iteration'] / step:.2f}"
-        whole_ratio = f"{whole_run(theirs, profile) / short:.2f}"
-    long = whole_run(measured, profile.model_copy(update={"iterations": LONG}))
+        whole_ratio = f"{whole_run(theirs, profile) / whole_run(measured, profile):.2f}"
+    projected = [duration(whole_run(measured, p)) for p in _projected(profile)]
     return [
         contender["name"], contender["variant"], f"{1000 * step:.1f}", f"{1 / step:.2f}",
-        f"{images / step:.0f}", ratio, duration(short), duration(long), whole_ratio,
+        f"{images / step:.0f}", ratio, *projected, whole_ratio,
         _megabytes(measured["peak_host_bytes"]), _megabytes(measured["peak_device_bytes"]),
     ]  # fmt: skip
 
@@ -110,6 +114,10 @@ def _floor(arithmetic: dict[str, float], bare: float) -> str:
 def _table(columns: list[str], rows: list[list[str]]) -> list[str]:
     cells = [columns, ["---"] * len(columns), *rows]
     return ["| " + " | ".join(row) + " |" for row in cells]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 def _megabytes(size: float | None) -> str:

@@ -77,6 +77,14 @@ def test_the_table_has_rates_ratios_and_projections() -> None:
     assert torchssl[8] == "1.00"
 
 
+def test_the_full_schedule_is_projected_once() -> None:
+    result = _result() | {"blocks": 1, "iterations": 3, "discarded": 1}
+    text = bench_report.markdown(result, profile.load("cifar10"))
+    assert text.count("1,048,576 iterations") == 1
+    assert "| own | fp32 | 50.0 | 20.00 | 480 | 2.50 | 14h 36m | 2.49 | 700 MiB | - |" in text
+    assert "Medians of 1 block of 3 iterations, block by block in turn, not counting 1 at" in text
+
+
 def test_the_breakdown_is_against_the_bare_passes() -> None:
     text = bench_report.markdown(_result(), profile.load("quick"))
     assert "| augmentation | 1.00 | 0.022 |" in text

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,7 @@ def chromium(binary: str) -> Iterator[Page]:
         command = ["bash", "-c", start, "bash", binary, *OPTIONS, f"--user-data-dir={profile}"]
         process = subprocess.Popen(
             command, pass_fds=(read_commands, write_answers), stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         os.close(read_commands)
         os.close(write_answers)
@@ -108,5 +110,15 @@ def chromium(binary: str) -> Iterator[Page]:
         finally:
             process.terminate()
             process.wait(timeout=30)
+            _end_group(process.pid)
             os.close(to_browser)
             os.close(from_browser)
+
+
+def _end_group(group: int) -> None:
+    """The browser's helpers outlive it, and write into its profile while that is removed."""
+    deadline = time.monotonic() + 10
+    with suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, signal.SIGKILL)
+            time.sleep(0.01)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import harness.implementations
-from harness.data import write_layout
+from harness.experiment.data import write_layout
+from harness.implementations import registry
+from tests.fakes import FAKES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-FAKES = Path(__file__).resolve().parent / "fakes"
 
 
 def pytest_configure() -> None:
@@ -49,6 +49,5 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def use_fake(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """What the fixture `fake` does, for fixtures of a wider scope."""
-    path = [*harness.implementations.__path__, str(FAKES)]
-    monkeypatch.setattr(harness.implementations, "__path__", path)
+    monkeypatch.setattr(registry, "_CREATE", {**registry._CREATE, **FAKES})
     monkeypatch.setenv("TORCHSSL_DIR", str(folder / "no torchssl"))

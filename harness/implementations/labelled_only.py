@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from harness.implementations.base import Baseline
+from harness.implementations.interface import Baseline
 from harness.implementations.own import Own
 
 
@@ -21,8 +21,3 @@ class LabelledOnly(Own):
         "else is the same, the joint batch too: batch norm still sees the unlabelled views. Their "
         "loss and mask are measured and not trained on.",
     )
-
-
-def create() -> LabelledOnly:
-    """Found by `implementations.base.create`."""
-    return LabelledOnly()

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import checkpoints
-from harness.comparability import FIELDS, OWN_FIELDS, Resolved
 from harness.errors import HarnessError
-from harness.execution.job import Command
-from harness.implementations.base import (
+from harness.experiment.profile import Profile
+from harness.implementations import checkpoints
+from harness.implementations.interface import (
     DATA,
     INITIAL_WEIGHTS,
     LABELLED,
@@ -21,10 +20,11 @@ from harness.implementations.base import (
     Progress,
     Request,
 )
-from harness.logs.own import read, starts
-from harness.profile import Profile
-from harness.provenance import commit_of
-from harness.records import Facts, Point
+from harness.implementations.logs.own import read, starts
+from harness.implementations.source import commit_of
+from harness.parity.terms import FIELDS, OWN_FIELDS, Resolved
+from harness.runs.execution.job import Command
+from harness.runs.manifest import Facts, Point
 
 
 class Own(Implementation):
@@ -139,11 +139,6 @@ class Own(Implementation):
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def create() -> Own:
-    """Found by `implementations.base.create`."""
-    return Own()
 
 
 def _command(module: str, options: dict[str, object], *words: str) -> Command:

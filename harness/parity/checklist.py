@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import records
-from harness.checklist import LADDER
+from harness.parity.kept import LADDER
+from harness.runs import manifest as records
 
 FILE = LADDER
 SCHEMA = 1

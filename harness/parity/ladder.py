@@ -10,15 +10,16 @@ from typing import Any
 
 from safetensors.numpy import load_file, save_file
 
-from harness import hand_out, judge
-from harness.comparability import FIELDS, RUNGS, SUMS, Evidence
-from harness.declare import declare, hand_out_weights, in_parallel
 from harness.errors import Incomplete
-from harness.implementations import base
-from harness.implementations.base import Implementation, Request
-from harness.parity import question, rungs
+from harness.implementations import interface
+from harness.implementations.interface import Implementation, Request
+from harness.parity import answers as rungs
+from harness.parity import judge, question
 from harness.parity.checklist import Check, Rung
+from harness.parity.declare import declare, hand_out_weights, in_parallel
 from harness.parity.question import Question
+from harness.parity.terms import FIELDS, RUNGS, SUMS, Evidence
+from harness.runs import inputs as hand_out
 
 NAMES = {**RUNGS, 5: "same network", 6: "same step", 7: "same augmentation", 8: "same judge"}
 Say = Callable[[str], None]
@@ -57,7 +58,7 @@ def ask(request: Request, place: Path) -> Path:
     folder.mkdir()
     asked = Question.of(request.profile, request.dataset, request.seed)
     question.write(folder, asked, request.dataset)
-    weights = load_file(place / base.INITIAL_WEIGHTS)
+    weights = load_file(place / interface.INITIAL_WEIGHTS)
     save_file(question.confident(weights), folder / "weights.safetensors")
     return folder
 

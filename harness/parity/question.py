@@ -32,8 +32,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data import Dataset, read_images
-from harness.profile import Profile
+from harness.experiment.data import Dataset, read_images
+from harness.experiment.profile import Profile
 
 STEPS = 20
 PRECISIONS = ("float64", "float32")

@@ -1,7 +1,7 @@
 """A stand-in implementation that trains nothing: tests of the flow that take no time.
 
-Found like any other, once this folder is on the path of `harness.implementations`. What its child
-does is set by FAKE_MODE: see fake_entry.py.
+Known like any other, once it is registered. What its child does is set by FAKE_MODE: see
+fake_entry.py.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.execution.job import Command
-from harness.implementations.base import Implementation, Progress, Request
+from harness.experiment.profile import Profile
+from harness.implementations.interface import Implementation, Progress, Request
+from harness.implementations.logs.own import read
 from harness.implementations.own import Own
-from harness.logs.own import read
-from harness.profile import Profile
-from harness.records import Facts, Point
+from harness.runs.execution.job import Command
+from harness.runs.manifest import Facts, Point
 
 CHILD = Path(__file__).with_name("fake_entry.py")
 
@@ -76,7 +76,3 @@ def _mode_of(request: Request) -> dict[str, str]:
     name, _, value = where.partition("=")
     settings = request.profile.hyper_parameters() | dict(request.options)
     return {"FAKE_MODE": mode} if mode and str(settings[name]) == value else {}
-
-
-def create() -> Implementation:
-    return Fake()

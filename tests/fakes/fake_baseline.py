@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.implementations.fake import Fake
-
-from harness.comparability import Resolved
-from harness.execution.job import Command
-from harness.implementations.base import Baseline, Implementation, Request
+from harness.implementations.interface import Baseline, Request
 from harness.implementations.own import Own
+from harness.parity.terms import Resolved
+from harness.runs.execution.job import Command
+from tests.fakes.fake import Fake
 
 
 class FakeBaseline(Fake):
@@ -31,10 +30,6 @@ class FakeBaseline(Fake):
 
     def settings(self, folder: Path) -> dict[str, Resolved]:
         return Own().settings(folder)
-
-
-def create() -> Implementation:
-    return FakeBaseline()
 
 
 def _with_settings(command: Command, request: Request) -> Command:

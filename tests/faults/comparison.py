@@ -19,21 +19,20 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-import harness.implementations
-from harness import pipeline
-from harness.attempt import Limits
+from harness.commands import compare as pipeline
+from harness.commands.compare import Question
+from harness.commands.terminal import Terminal
 from harness.errors import HarnessError
-from harness.pipeline import Question
-from harness.profile import load
-from harness.terminal import Terminal
-from tests.conftest import FAKES
+from harness.experiment.profile import load
+from harness.runs.attempt import Limits
+from tests.fakes import register as register_fakes
 
 ITERATIONS = 60
 NAME = "40-seed0-fake"
 Numbers = list[tuple[int, float, float]]
 # Libraries are loaded once; each process that is killed is a fork of one that has them.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["harness.cli", "torch", "torchvision", "matplotlib.pyplot"])
+FORKS.set_forkserver_preload(["harness.commands.cli", "torch", "torchvision", "matplotlib.pyplot"])
 
 
 class Comparison:
@@ -138,8 +137,7 @@ def compare_in_child(
         obey_modes()
     os.environ.clear()
     os.environ.update(environment)
-    path: Any = harness.implementations.__path__
-    path.append(str(FAKES))
+    register_fakes()
     with output.open("w", buffering=1) as file:
         terminal = Terminal(Console(file=file, soft_wrap=True))
         try:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import data, figure
-from harness.attempt import Limits
+from harness.experiment import data
+from harness.report.figures import curves as figure
+from harness.runs.attempt import Limits
 from tests.faults.comparison import NAME, Comparison, Numbers, kill, wait_for
 from tests.faults.disk import small_disk
 

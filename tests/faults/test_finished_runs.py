@@ -17,14 +17,20 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from harness import cli, figure, pipeline, profile, records, runs, status, verify
-from harness.attempt import Limits
+from harness.analysis import status
+from harness.commands import cli, verify
+from harness.commands import compare as pipeline
+from harness.commands.terminal import Terminal
 from harness.errors import LogError
-from harness.terminal import Terminal
-from tests import made
+from harness.experiment import profile
+from harness.report.figures import curves as figure
+from harness.runs import folder as runs
+from harness.runs import manifest as records
+from harness.runs.attempt import Limits
 from tests.conftest import use_fake, write_small_data
 from tests.faults.comparison import NAME, Comparison, Numbers, wait_for
 from tests.faults.disk import small_disk
+from tests.helpers import made
 
 pytestmark = pytest.mark.usefixtures("fake")
 FINISHED = "40-seed1-fake"

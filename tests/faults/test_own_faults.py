@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness import records, runs
-from harness.attempt import Limits
-from harness.data import read_dataset
-from harness.implementations.base import Request
+from harness.commands.terminal import Terminal
+from harness.experiment.data import read_dataset
+from harness.experiment.profile import load
+from harness.implementations.interface import Request
 from harness.implementations.own import Own
-from harness.launch import Launcher
-from harness.profile import load
-from harness.records import Manifest, Point, Status
-from harness.runs import Run
-from harness.terminal import Terminal
+from harness.runs import folder as runs
+from harness.runs import manifest as records
+from harness.runs.attempt import Limits
+from harness.runs.folder import Run
+from harness.runs.manifest import Manifest, Point, Status
+from harness.runs.train import Launcher
 from tests.conftest import use_fake, write_small_data
 from tests.faults.comparison import child_in, kill, wait_for
 from tests.faults.disk import small_disk

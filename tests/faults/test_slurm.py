@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness import status
+from harness.analysis import status
+from harness.commands.terminal import Terminal
 from harness.errors import BadInput
-from harness.execution import slurm
-from harness.settings_file import CONFIGS
-from harness.terminal import Terminal
+from harness.experiment.settings_file import CONFIGS
+from harness.runs.execution import slurm
 from tests.faults import one_node_slurm
 from tests.faults.comparison import NAME, Comparison, kill, wait_for
 

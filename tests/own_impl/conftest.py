@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.data import write_layout
+from harness.experiment.data import write_layout
 from own_impl import __main__ as program
 from own_impl.config import Config
 from own_impl.data import Data

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-import harness.data
-from harness import fingerprints
+import harness.experiment.data
+from harness.experiment import fingerprints
 from own_impl.config import Config
 from own_impl.data import Data, DataError, draw_labelled, load, weights_sha256
 from own_impl.wideresnet import WideResNet

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import data, judge, profile
-from harness.comparability import Evidence
-from harness.declare import declare, hand_out_weights
-from harness.implementations import base, own
-from harness.implementations.base import Request
-from harness.parity import ladder, question
+from harness.experiment import data, profile
+from harness.implementations import own, registry
+from harness.implementations.interface import Request
+from harness.parity import judge, ladder, question
+from harness.parity.declare import declare, hand_out_weights
+from harness.parity.terms import Evidence
 
 pytestmark = pytest.mark.torchssl
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -35,7 +35,7 @@ def request_() -> Request:
 @pytest.fixture(scope="module")
 def reference(request_: Request, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which TorchSSL has declared and answered, on a smaller question."""
-    side = base.create("torchssl")
+    side = registry.create("torchssl")
     if reason := side.unavailable():
         pytest.skip(reason)
     place = tmp_path_factory.mktemp("reference")
@@ -72,7 +72,7 @@ def climb(
         monkeypatch.setattr(judge, "REPOSITORY", root)
         place = tmp_path / "place"
         shutil.copytree(reference, place, symlinks=True)
-        mine, theirs = base.create("own"), base.create("torchssl")
+        mine, theirs = registry.create("own"), registry.create("torchssl")
         with ThreadPoolExecutor() as pool:
             declared = pool.submit(declare, [(mine, request_)], place)
             failures = [*ladder.answer([mine], place), ""]

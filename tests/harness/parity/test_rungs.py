@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.parity import rungs
+from harness.parity import answers as rungs
 from harness.parity.question import PRECISIONS
 
 VARIANCE = "statistic/bn1.running_var"

@@ -1,0 +1,152 @@
+"""What guards published numbers: verify, diff against a base, and a fresh comparison."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.analysis import diff, selection
+from harness.analysis.diff import Diff
+from harness.commands import compare as pipeline
+from harness.commands import verify
+from harness.commands.compare import Question
+from harness.commands.terminal import Terminal
+from harness.errors import BadInput, CheckFailed, Incomplete, NoRuns
+from harness.experiment import profile
+from harness.experiment.profile import Profile
+from harness.report import outputs
+from harness.runs.attempt import Limits
+from harness.runs.manifest import Status, write_text
+
+SUMMARY, FRESH = "summary.md", "fresh"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is checked: `results/<profile>` against `base`, and again with `labels` and `seeds`.
+
+    None: all committed label counts, the first committed seed. `out` is ours, and is emptied of
+    the fresh comparison before.
+    """
+
+    base: str
+    profile: str
+    results: Path
+    out: Path
+    labels: Sequence[int] | None = None
+    seeds: Sequence[int] | None = None
+    iterations: int | None = None
+    data_dir: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass
+class Findings:
+    """The summary so far, and what did not hold."""
+
+    lines: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+def run(check: Check, terminal: Terminal) -> None:
+    """All three steps whatever comes of each; the summary is in `<out>/summary.md`.
+
+    Raises CheckFailed if any found a difference, else Incomplete if a fresh run gave no accuracy,
+    and BadInput before anything is run.
+    """
+    name, _ = profile.resolve_auto(check.profile)
+    settings = profile.load(name)
+    folder = check.results / name
+    question = _question(check, settings, folder)
+    findings = Findings([f"# Accuracy check of {name}", ""])
+    steps = (_verify, _diff)
+    for step in steps:
+        step(check, folder, settings, findings)
+    _fresh(question, folder, settings, findings, terminal)
+    write_text(check.out / SUMMARY, "\n".join(findings.lines) + "\n")
+    terminal.markdown((check.out / SUMMARY).read_text(encoding="utf-8"))
+    terminal.say(f"  {check.out / SUMMARY}")
+    if findings.differences:
+        raise CheckFailed("; ".join(findings.differences))
+    if findings.lost:
+        raise Incomplete("; ".join(findings.lost))
+
+
+def _question(check: Check, settings: Profile, folder: Path) -> Question:
+    """The fresh comparison; only of what is committed. Raises BadInput for anything else."""
+    committed, _ = diff.now(folder, settings)
+    if not len(committed):
+        raise NoRuns(folder)
+    there = {
+        "LABELS": sorted({int(n) for n in committed["labels"]}),
+        "SEEDS": sorted({int(n) for n in committed["seed"]}),
+    }
+    asked = {
+        "LABELS": list(check.labels or there["LABELS"]),
+        "SEEDS": list(there["SEEDS"][:1] if check.seeds is None else check.seeds),
+    }
+    for option, values in asked.items():
+        for value in values:
+            if value not in there[option]:
+                known = " ".join(map(str, there[option]))
+                raise BadInput(f"{option} {value}: not in {folder}; use {known}")
+    return Question(
+        labels=asked["LABELS"],
+        seeds=asked["SEEDS"],
+        implementations=sorted(set(committed["implementation"])),
+        profile=settings.name,
+        results=check.out / FRESH,
+        iterations=check.iterations,
+        data_dir=check.data_dir,
+        limits=check.limits,
+    )
+
+
+def _verify(check: Check, folder: Path, settings: Profile, findings: Findings) -> None:
+    differences = verify.check(folder, settings)
+    findings.lines += ["## Outputs from the committed runs", ""]
+    if differences:
+        findings.differences.append(verify.failure(differences))
+        findings.lines += [f"- ✗ {text}" for text in differences] + [verify.library_note()]
+    else:
+        findings.lines += [f"✓ every file in `{folder.name}/` is what its runs give, to the byte"]
+
+
+def _diff(check: Check, folder: Path, settings: Profile, findings: Findings) -> None:
+    findings.lines += ["", "## Committed accuracies against the base", ""]
+    try:
+        found, _ = diff.against(folder, settings, check.base)
+    except diff.NoTable as error:
+        findings.lines.append(f"Nothing to compare with: {error}.")
+        return
+    findings.lines.append(diff.markdown(found))
+    findings.differences += found.failures
+
+
+def _fresh(
+    question: Question, folder: Path, settings: Profile, findings: Findings, terminal: Terminal
+) -> None:
+    findings.lines += ["## A fresh comparison against the committed accuracies", ""]
+    shutil.rmtree(question.results, ignore_errors=True)
+    try:
+        pipeline.compare(question, terminal)
+    except Incomplete as error:
+        findings.lines += [f"✗ {error}", ""]
+    committed, _ = diff.now(folder, settings)
+    fresh, _ = diff.now(question.results / question.profile, settings)
+    asked = committed[
+        committed["labels"].isin(question.labels) & committed["seed"].isin(question.seeds)
+    ]
+    done = asked[asked["status"] == Status.DONE.value]
+    rule = selection.in_use(settings.selection, [int(n) for n in done["evaluations"].dropna()])
+    seeds = " ".join(map(str, question.seeds))
+    found = Diff(f"{folder.name}, seed {seeds}", rule, diff.cells(asked, fresh, settings, rule))
+    findings.lines.append(diff.markdown(found))
+    for row, text in zip((r for r in found.rows if not r.passes), found.failures, strict=True):
+        (findings.differences if row.verdict in diff.ACCEPTABLE else findings.lost).append(
+            f"fresh {text}"
+        )
+    findings.lines.append(f"Its report: `{question.results / question.profile / outputs.REPORT}`")

@@ -1,0 +1,134 @@
+"""Are the outputs in a results folder what its `runs/` give, to the byte?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import metadata
+from itertools import zip_longest
+from pathlib import Path
+
+from harness.errors import CheckFailed, NoRuns
+from harness.experiment.profile import Profile
+from harness.implementations.interface import REPOSITORY
+from harness.parity import kept as checklist
+from harness.report import outputs
+
+BINARY = (".png",)
+INPUTS = ("runs", checklist.ACCEPTED)
+INPUT_PREFIXES = (".", "parity", "step-drift", "bench")  # made by their own commands
+DRAWING = ("matplotlib", "numpy", "pandas", "pillow", "contourpy", "jinja2", "scipy")
+CONTEXT = 40  # characters shown on either side of the first difference in a line
+
+
+def check(folder: Path, profile: Profile) -> list[str]:
+    """Build all outputs again and say, one line each, where the files in `folder` differ.
+
+    Nothing is written. Raises BadInput where there are no runs, or a run cannot be read.
+    """
+    if not (folder / "runs").is_dir():
+        raise NoRuns(folder)
+    return differences(folder, outputs.build(folder, profile))
+
+
+def differences(
+    folder: Path, built: Mapping[str, bytes], remedy: str = "'make table' writes it"
+) -> list[str]:
+    """Where the files in `folder` are not `built`, a line each, and those that are none of it."""
+    found = [
+        difference
+        for name, content in built.items()
+        if (difference := _difference(folder / name, content, remedy))
+    ]
+    known = set(built) | set(INPUTS)
+    for path in sorted(folder.iterdir()):
+        if path.name not in known and not path.name.startswith(INPUT_PREFIXES):
+            found.append(f"{path}: nothing in runs/ gives it; move it away")
+    return found
+
+
+def require(folder: Path, profile: Profile) -> None:
+    """Raise CheckFailed that names the first file and line that differ."""
+    differences = check(folder, profile)
+    if differences:
+        raise CheckFailed(failure(differences))
+
+
+def failure(differences: list[str]) -> str:
+    """The first difference, how many more there are, and whether libraries may be to blame."""
+    more = f" (and {len(differences) - 1} more files)" if len(differences) > 1 else ""
+    return differences[0] + more + library_note()
+
+
+def library_note() -> str:
+    """Bytes of figures, and digits of tables, may change with the libraries that write them."""
+    others = []
+    for line in (REPOSITORY / "requirements.lock").read_text(encoding="utf-8").splitlines():
+        name, _, locked = line.partition("==")
+        if name in DRAWING and (here := _version(name)) != locked:
+            others.append(f"{name} {here} for {locked}")
+    if not others:
+        return ""
+    return (
+        f"; the libraries here are not those of requirements.lock ({', '.join(others)}), which can "
+        "change the bytes of figures: 'make setup' installs them"
+    )
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def _difference(path: Path, built: bytes, remedy: str) -> str:
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return f"{path}: missing; {remedy}"
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror})"
+    if found == built:
+        return ""
+    if path.suffix in BINARY:
+        return f"{path}: not the bytes that runs/ give"
+    if path.name == outputs.SUMS and (difference := _altered(path, found, built, remedy)):
+        return difference
+    lines = zip_longest(_lines(found), _lines(built))
+    number, (has, given) = next(
+        (number, pair) for number, pair in enumerate(lines, 1) if pair[0] != pair[1]
+    )
+    return f"{path}:{number}: has {_excerpt(has, given)}, runs/ give {_excerpt(given, has)}"
+
+
+def _altered(path: Path, found: bytes, built: bytes, remedy: str) -> str:
+    """Which file of a run is not the one that the sums are of; '' if only their order is not."""
+    listed, there = (dict(_sums(content)) for content in (found, built))
+    for number, (name, digest) in enumerate(_sums(found), 1):
+        if there.get(name) != digest:
+            what = "altered" if name in there else "gone"
+            return f"{path.parent / name}: {what} since the outputs were written ({path}:{number})"
+    for name in there:
+        if name not in listed:
+            return f"{path.parent / name}: not in {path}; {remedy}"
+    return ""
+
+
+def _sums(content: bytes) -> list[tuple[str, str]]:
+    """(file, SHA-256) of each line."""
+    parts = (line.partition("  ") for line in _lines(content) if line)
+    return [(name, digest) for digest, _, name in parts]
+
+
+def _lines(content: bytes) -> list[str]:
+    return content.decode("utf-8", errors="backslashreplace").split("\n")
+
+
+def _excerpt(line: str | None, other: str | None) -> str:
+    """The line around its first difference from the other; `nothing` past the end of a file."""
+    if line is None:
+        return "nothing"
+    pairs = enumerate(zip_longest(line, other or ""))
+    at = next((i for i, (a, b) in pairs if a != b), 0)
+    begin, end = max(0, at - CONTEXT), at + CONTEXT
+    return repr("..." * (begin > 0) + line[begin:end] + "..." * (end < len(line)))

@@ -1,0 +1,1 @@
+"""What is asked: profile, data, split, study. Runs nothing."""

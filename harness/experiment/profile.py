@@ -1,0 +1,127 @@
+"""A profile: one YAML file of settings, checked and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from harness.errors import BadInput
+from harness.experiment import settings_file
+from harness.experiment.settings_file import CONFIGS
+
+Selection = Literal["best", "last", "mean20", "median20"]
+# Percentage points of accuracy, by label count: see `at`.
+ByLabels = Annotated[
+    dict[Annotated[int, Field(gt=0)], Annotated[float, Field(gt=0, le=100)]], Field(min_length=1)
+]
+
+
+class Profile(BaseModel):
+    """What both implementations are told; the same names as in the YAML file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: str
+    description: str
+    data: Literal["mnist5k", "cifar10"]
+    requires_cuda: bool
+    depth: int
+    widen_factor: int = Field(gt=0)
+    iterations: int = Field(gt=0)
+    eval_every: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    mu: int = Field(gt=0)
+    threshold: float = Field(ge=0, le=1)
+    lambda_u: float = Field(ge=0)
+    lr: float = Field(gt=0)
+    momentum: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    ema_decay: float = Field(ge=0, lt=1)
+    warmup: Literal[0]  # TorchSSL has no setting for it
+    precision: Literal["fp32"]  # TorchSSL knows no bf16
+    selection: Selection
+    margin: ByLabels  # a mean difference between implementations below this is no difference
+    tolerance: ByLabels  # what a mean over seeds may move by when code changes and nothing else
+    # A first guess at how long a run takes, until runs of this folder tell better.
+    seconds_per_iteration: dict[str, float] = {}
+
+    @field_validator("depth")
+    @classmethod
+    def _check_depth(cls, depth: int) -> int:
+        if depth < 10 or (depth - 4) % 6 != 0:
+            raise ValueError("must be 6n + 4: 10, 16, 22, 28 ...")
+        return depth
+
+    def hyper_parameters(self) -> dict[str, Any]:
+        """The settings that two runs must share to be compared."""
+        about = {"schema_version", "name", "description", "data", "requires_cuda"}
+        about |= {"selection", "margin", "tolerance", "seconds_per_iteration"}
+        return self.model_dump(exclude=about)
+
+    def departing(self, changes: Mapping[str, Any]) -> Profile:
+        """The same profile with other values of some settings, checked like those of a file."""
+        return Profile.model_validate(self.model_dump(by_alias=True) | dict(changes))
+
+    def evaluated_after(self) -> list[int]:
+        """Numbers of updates after which TorchSSL evaluates; our side does so too.
+
+        Iteration k, of k + 1 updates, is evaluated when k is a multiple of `eval_every`, or of
+        1,000 once more than 80% of the iterations are done; and the end always is.
+        """
+        after, every = [], self.eval_every
+        for k in range(self.iterations):
+            if k % every == 0:
+                after.append(k + 1)
+            if k + 1 > 0.8 * self.iterations:
+                every = 1000
+        return sorted({*after, self.iterations})
+
+
+def at(values: ByLabels, labels: int) -> float:
+    """The value for `labels`: of the nearest count listed at or below it, else of the lowest.
+
+    Accuracies spread less the more labels there are, so what is taken is never too strict.
+    """
+    below = [count for count in values if count <= labels]
+    return values[max(below) if below else min(values)]
+
+
+def names() -> list[str]:
+    """The profiles that there are."""
+    return sorted(path.stem for path in (CONFIGS / "profiles").glob("*.yaml"))
+
+
+def load(name: str, iterations: int | None = None) -> Profile:
+    """The profile `name`, shortened to `iterations` if given, with evaluations to match.
+
+    Raises BadInput for an unknown name, and names file and key for a wrong setting.
+    """
+    if name not in names():
+        raise BadInput(f"PROFILE {name}: unknown; use auto, {', '.join(names())}")
+    path = CONFIGS / "profiles" / f"{name}.yaml"
+    profile = read(path)
+    if iterations is None:
+        return profile
+    scaled = round(profile.eval_every * iterations / profile.iterations)
+    eval_every = min(profile.eval_every, max(scaled, -(-iterations // 10)))
+    return profile.model_copy(update={"iterations": iterations, "eval_every": eval_every})
+
+
+def read(path: Path) -> Profile:
+    """Read and check one profile file."""
+    return settings_file.read(path, Profile)
+
+
+def resolve_auto(name: str) -> tuple[str, str]:
+    """`auto` -> (profile, why), by what this machine has; any other name is itself."""
+    if name != "auto":
+        return name, "as asked"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cifar10", f"CUDA is there ({torch.cuda.get_device_name()})"
+    return "quick", "no CUDA here"

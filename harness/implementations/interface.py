@@ -1,0 +1,153 @@
+"""What the harness needs to know of an implementation: how to start it and what it leaves.
+
+A new implementation is one module in this package and an entry in `registry`. It runs in a child
+process, in a folder of its own that already holds:
+
+- `data/` the data set in CIFAR-10's python layout,
+- `labelled.npy` the labelled indices, int64,
+- `initial.safetensors` the initial weights.
+
+It leaves `final-ema.safetensors` there, the weights that it evaluated last (TorchSSL's names), to
+be judged; without them it cannot be.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harness.experiment.data import Dataset
+from harness.experiment.profile import Profile
+from harness.parity.terms import Resolved
+from harness.runs.execution.job import Command
+from harness.runs.manifest import Facts, Point
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+DATA, LABELLED, INITIAL_WEIGHTS = "data", "labelled.npy", "initial.safetensors"
+FINAL_WEIGHTS = "final-ema.safetensors"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One run that is asked for.
+
+    `options` are settings that only our side has, or that a profile pins because TorchSSL has no
+    other: a study's. A comparison's request has none.
+    """
+
+    profile: Profile
+    dataset: Dataset
+    labels: int
+    seed: int
+    device: str  # cpu or cuda
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def iterations_per_epoch(self) -> int:
+        """Iterations in which as many unlabelled images are seen as there are, rounded up."""
+        return -(-self.dataset.train_size // (self.profile.batch_size * self.profile.mu))
+
+    def departing(self, departs: Mapping[str, Any]) -> Request:
+        """The same run with the settings that an implementation declares to change."""
+        return replace(self, profile=self.profile.departing(departs)) if departs else self
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running run is: updates made, of how many, in how many seconds of training.
+
+    `first` is the update at which those seconds began: not 0 where only a resumption's are known.
+    """
+
+    iteration: int
+    iterations: int
+    seconds: float
+    mask: float | None = None
+    first: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Iterations a second."""
+        return (self.iteration - self.first) / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Of a run that leaves something out: of which implementation, and what a reader must know."""
+
+    of: str
+    note: str
+
+
+class Implementation(ABC):
+    """One way to train FixMatch. It evaluates at least after `profile.evaluated_after()`."""
+
+    name: str
+    title: str
+    declares = False  # whether there is a `declare_command`
+    not_restored: tuple[str, ...] = ()  # what is lost when it goes on from a checkpoint
+    # Settings that it trains with in place of the profile's, by `comparability.FIELDS`: what is
+    # `asked` of it has them, and rung 4 takes them as declared, of it and of nobody else.
+    departs: ClassVar[Mapping[str, Any]] = {}
+    baseline: Baseline | None = None  # it is no candidate, but what one is held against
+
+    def asked(self, request: Request) -> Request:
+        """What is asked of it where `request` is asked of all."""
+        return request.departing(self.departs)
+
+    @abstractmethod
+    def unavailable(self) -> str | None:
+        """Why it cannot run here, in one line; None if it can."""
+
+    @abstractmethod
+    def commit(self) -> str:
+        """The commit of its source."""
+
+    @abstractmethod
+    def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
+        """Writes the initial weights that it draws for `seed` to `out` (safetensors)."""
+
+    @abstractmethod
+    def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
+        """Trains in `folder`; writes there what settings files the child needs.
+
+        `resume`: go on from the checkpoint in `folder`, appending to the log there.
+        """
+
+    def resumes_at(self, folder: Path) -> int | None:
+        """The iteration of the checkpoint in `folder`; None: it has none, it cannot go on.
+
+        Raises BadInput for a damaged one.
+        """
+        return None
+
+    @abstractmethod
+    def log(self, folder: Path) -> Path:
+        """The log that it writes, in its own format."""
+
+    @abstractmethod
+    def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
+        """Its evaluations so far; `class_counts` are the test set's. Raises LogError."""
+
+    @abstractmethod
+    def facts(self, folder: Path) -> Facts | None:
+        """What it itself recorded of what it used; None before it has."""
+
+    def settings(self, folder: Path) -> dict[str, Resolved]:
+        """What it itself recorded of its settings, by `comparability.FIELDS`; {} if nothing."""
+        return {}
+
+    def declare_command(self, request: Request, folder: Path) -> Command | None:
+        """Leaves in `folder` what `facts` and `settings` read, and trains nothing."""
+        return None
+
+    def answer_command(self, folder: Path) -> Command | None:
+        """Answers the ladder's questions in `folder` (see `parity.question`); None: cannot."""
+        return None
+
+    @abstractmethod
+    def progress(self, folder: Path) -> Progress | None:
+        """How far it is; None before it has begun."""

@@ -1,0 +1,1 @@
+"""TorchSSL's unmodified code, in child processes."""

@@ -1,0 +1,1 @@
+"""Code inside TorchSSL's process."""

@@ -1,0 +1,266 @@
+"""TorchSSL's unmodified `fixmatch.py`, in a child process through `child/entry.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import yaml
+
+from harness.experiment.fingerprints import split_sha256
+from harness.experiment.profile import Profile
+from harness.implementations import checkpoints
+from harness.implementations.interface import (
+    DATA,
+    FINAL_WEIGHTS,
+    REPOSITORY,
+    Implementation,
+    Progress,
+    Request,
+)
+from harness.implementations.logs.torchssl import arguments as read_arguments
+from harness.implementations.logs.torchssl import read
+from harness.implementations.source import source_sha256
+from harness.implementations.torchssl.child.entry import SAVE_NAME
+from harness.parity.terms import Resolved
+from harness.runs.execution.job import Command
+from harness.runs.manifest import Facts, Point, write_text
+
+COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
+# Of that commit's Python files, by provenance.source_sha256.
+SOURCE_SHA256 = "b945989c83cec2d1e373e868665754b3b500036a66d46d27b5bf5ae2621ba46d"
+KEPT = "kept.pth"  # the last whole checkpoint, see child/entry.py
+# Where its log's 'Arguments:' line has the settings of `comparability.FIELDS` ...
+ARGUMENTS = {
+    "labels": "num_labels",
+    "seed": "seed",
+    "iterations": "num_train_iter",
+    "batch_size": "batch_size",
+    "mu": "uratio",
+    "threshold": "p_cutoff",
+    "lambda_u": "ulb_loss_ratio",
+    "hard_labels": "hard_label",
+    "clip": "clip",
+    "ema_decay": "ema_m",
+    "depth": "depth",
+    "widen_factor": "widen_factor",
+    "dropout": "dropout",
+    "classes": "num_classes",
+}
+# ... and its objects those that its arguments do not decide.
+RESOLVED = (
+    "lr", "momentum", "nesterov", "weight_decay", "warmup",
+    "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
+)  # fmt: skip
+TIMES = "times.json"
+
+
+class TorchSSL(Implementation):
+    """The reference, from third_party/torchssl or the folder that TORCHSSL_DIR names."""
+
+    name = "torchssl"
+    title = "FixMatch (TorchSSL)"
+    declares = True
+    departs: ClassVar[Mapping[str, Any]] = {"precision": "fp32"}  # it knows no other
+    not_restored = (
+        "the order of the data starts again from the seed",
+        "random states of Python, NumPy and torch start again from the seed",
+    )
+    keep_seconds = 60.0  # between checkpoints: what a stop costs at most
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+
+    def unavailable(self) -> str | None:
+        if not (self.source / "fixmatch.py").is_file():
+            return (
+                f"no fixmatch.py in {_shown(self.source)}: run 'git submodule update --init', or "
+                "set TORCHSSL_DIR to a checkout"
+            )
+        if _source_sha256_once(self.source) != SOURCE_SHA256:
+            return (
+                f"{_shown(self.source)} is not TorchSSL at commit {COMMIT[:7]}, unmodified: "
+                "check that commit out there"
+            )
+        return None
+
+    def commit(self) -> str:
+        return COMMIT
+
+    def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
+        network = ("--depth", str(profile.depth), "--widen-factor", str(profile.widen_factor))
+        return self._command("weights", "--seed", str(seed), *network, "--out", str(out))
+
+    def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
+        return self._run(request, folder, resume)
+
+    def resumes_at(self, folder: Path) -> int | None:
+        whole = (folder / SAVE_NAME / "sampled_label_idx.npy", folder / "facts.json")
+        if not all(path.exists() for path in whole):
+            return None
+        return checkpoints.iteration(folder / KEPT, "it")
+
+    def declare_command(self, request: Request, folder: Path) -> Command:
+        return self._run(request, folder, False, "--stop")
+
+    def answer_command(self, folder: Path) -> Command:
+        return self._command("answer", "--folder", str(folder), entry="parity")
+
+    def _run(self, request: Request, folder: Path, resume: bool, *more: str) -> Command:
+        given = settings(request)
+        config = "config.yaml"
+        if resume:
+            given |= {"resume": True, "load_path": KEPT}
+            config = "config-resume.yaml"
+        write_text(folder / config, yaml.safe_dump(given, sort_keys=False))
+        shims = []
+        if request.device == "cpu":
+            shims.append("cuda-on-cpu")
+        if not request.dataset.official:
+            shims.append("data-sums")
+        if resume:
+            shims.append("resume-ends-on-time")
+        options = ["--config", config, "--facts", "facts.json", "--progress", "progress.json"]
+        options += ["--keep", KEPT, "--keep-seconds", str(self.keep_seconds)]
+        options += ["--final", FINAL_WEIGHTS, *(f"--shim={shim}" for shim in shims), *more]
+        return self._command("train", *options)
+
+    def benchmark_command(self, request: Request, folder: Path) -> Command:
+        """Trains as ever in `folder`, which holds `data/`, and leaves time stamps in TIMES."""
+        command = self.train_command(request, folder)
+        return Command((*command.argv, "--times", TIMES), command.environment)
+
+    def log(self, folder: Path) -> Path:
+        return folder / SAVE_NAME / "log.txt"
+
+    def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
+        return read(self.log(folder), class_counts)
+
+    def facts(self, folder: Path) -> Facts | None:
+        content = _read_json(folder / "facts.json")
+        drawn = folder / SAVE_NAME / "sampled_label_idx.npy"
+        if content is None or not drawn.exists():
+            return None
+        return Facts(
+            data_sha256=content["data_sha256"],
+            split_sha256=split_sha256(np.load(drawn)),
+            initial_weights_sha256=content["initial_weights_sha256"],
+            torch_version=content["torch_version"],
+            device=content["device"],
+            shims=tuple(content["shims"]),
+        )
+
+    def settings(self, folder: Path) -> dict[str, Resolved]:
+        if not self.log(folder).exists():
+            return {}
+        arguments = read_arguments(self.log(folder))
+        facts = _read_json(folder / "facts.json") or {}
+        found = {
+            field: Resolved(arguments[key], f"Arguments: {key}")
+            for field, key in ARGUMENTS.items()
+            if key in arguments
+        }
+        if "amp" in arguments:
+            used = "amp fp16" if arguments["amp"] else "fp32"
+            found["precision"] = Resolved(used, "Arguments: amp")
+        found |= {
+            field: Resolved(facts["resolved"][field], f"facts.json: resolved.{field}")
+            for field in RESOLVED
+            if field in facts.get("resolved", {})
+        }
+        return found
+
+    def progress(self, folder: Path) -> Progress | None:
+        state = _read_json(folder / "progress.json")
+        if state is None:
+            return None
+        return Progress(
+            state["iteration"], state["iterations"], state["seconds"], first=state.get("first", 0)
+        )
+
+    def _command(self, *arguments: str, entry: str = "entry") -> Command:
+        module = f"harness.implementations.torchssl.child.{entry}"
+        argv = (sys.executable, "-m", module, "--torchssl", str(self.source), *arguments)
+        environment = {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+        return Command(argv, environment)
+
+
+def create() -> TorchSSL:
+    """From third_party/torchssl, or the folder that TORCHSSL_DIR names."""
+    named = os.environ.get("TORCHSSL_DIR")
+    return TorchSSL(Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl")
+
+
+def settings(request: Request) -> dict[str, Any]:
+    """The whole of TorchSSL's YAML: it fills in nothing and refuses nothing by itself."""
+    profile = request.profile
+    return {
+        "save_dir": ".",
+        "save_name": SAVE_NAME,
+        "resume": False,
+        "load_path": None,
+        "overwrite": True,
+        "use_tensorboard": True,
+        "epoch": 1,
+        "num_train_iter": profile.iterations,
+        "num_eval_iter": profile.eval_every,
+        "num_labels": request.labels,
+        "batch_size": profile.batch_size,
+        "eval_batch_size": 1024,
+        "hard_label": True,
+        "T": 0.5,  # sharpening, unused with hard labels
+        "p_cutoff": profile.threshold,
+        "ulb_loss_ratio": profile.lambda_u,
+        "uratio": profile.mu,
+        "ema_m": profile.ema_decay,
+        "optim": "SGD",
+        "lr": profile.lr,
+        "momentum": profile.momentum,
+        "weight_decay": profile.weight_decay,
+        "amp": False,
+        "clip": 0,
+        "net": "WideResNet",
+        "net_from_name": False,
+        "depth": profile.depth,
+        "widen_factor": profile.widen_factor,
+        "leaky_slope": 0.1,
+        "dropout": 0.0,
+        "data_dir": DATA,
+        "dataset": "cifar10",
+        "train_sampler": "RandomSampler",
+        "num_classes": request.dataset.num_classes,
+        "num_workers": 1,
+        "alg": "fixmatch",
+        "seed": request.seed,
+        "world_size": 1,
+        "rank": 0,
+        "multiprocessing_distributed": False,
+        "dist_url": "tcp://127.0.0.1:10006",
+        "dist_backend": "nccl",
+        "gpu": 0,
+    }
+
+
+@cache
+def _source_sha256_once(source: Path) -> str:
+    return source_sha256(source)
+
+
+def _shown(source: Path) -> str:
+    """Relative to the repository where it lies in it: the text goes into committed files."""
+    inside = source.is_relative_to(REPOSITORY)
+    return str(source.relative_to(REPOSITORY)) if inside else f"TORCHSSL_DIR={source}"
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""The figures, byte-stable."""

@@ -1,0 +1,182 @@
+"""table.md: the comparison as the report shows it, for reading on a forge or a terminal."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.analysis import selection
+from harness.analysis.comparison import Comparison
+from harness.analysis.statistics import Sample
+from harness.report import table, wording
+from harness.runs.folder import Run, folder_name
+from harness.runs.manifest import Status
+
+
+def render(comparison: Comparison) -> str:
+    """Accuracies under one rule, differences, published rows, runs and their sums."""
+    parts = [
+        f"<!-- schema: {table.SCHEMA} -->",
+        f"# {comparison.profile.name}: top-1 accuracy on {comparison.data}, percent",
+        "\n".join(_accuracies(comparison)),
+        f"Selection: {wording.selection_rule(comparison)}. {wording.SPREAD}",
+        *_differences(comparison),
+        *_gains(comparison),
+        *_published(comparison),
+        "## Runs",
+        "\n".join(_runs(comparison)),
+        "Runs of one label count and seed had the same images, labelled images and initial weights "
+        "by each side's own sums:",
+        "\n".join(_sums(comparison.runs)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def text(value: str) -> str:
+    """Any text as one cell of a table, shown as it is: no markup, no link."""
+    line = html.escape(" ".join(value.split()), quote=False)
+    return re.sub(r"([\\|`\[\]])", r"\\\1", line)
+
+
+def line(cells: Sequence[str]) -> str:
+    """A row of a table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def _accuracies(comparison: Comparison) -> list[str]:
+    labels = comparison.labels
+    lines = [
+        line(["labelled", *map(str, labels)]),
+        "| --- |" + " ---: |" * len(labels),
+    ]
+    for name in comparison.implementations:
+        cells = [wording.cell(comparison.cell(name, count)) for count in labels]
+        lines.append(line([comparison.titles[name], *cells]))
+    for row in comparison.published_beside:
+        cells = [wording.published(row, count) for count in labels]
+        lines.append(line([f"published: {text(row.source)}", *cells]))
+    return lines
+
+
+def _differences(comparison: Comparison) -> list[str]:
+    if not comparison.pairings:
+        return []
+    lines = [
+        "| labelled | difference of | by seed | mean ± SD | 95% interval | margin | verdict |",
+        "| ---: | --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    for pairing in comparison.pairings:
+        result = pairing.result
+        cells = [
+            str(pairing.labels),
+            f"{pairing.implementation} - {pairing.reference}",
+            *sample_cells(pairing.differences, result.differences if result else None),
+            f"±{pairing.margin:.2f}",
+            wording.verdict_word(pairing),
+        ]
+        lines.append(line(cells))
+    sentences = [
+        f"- {pairing.labels} labels, **{wording.verdict_word(pairing)}**: "
+        + wording.verdict(pairing, comparison.titles)
+        for pairing in comparison.pairings
+    ]
+    return ["## Differences", "\n".join(lines), "\n".join(sentences), wording.TEST]
+
+
+def _gains(comparison: Comparison) -> list[str]:
+    if not comparison.gains:
+        return []
+    lines = [
+        "| labelled | difference of | by seed | mean ± SD | 95% interval | |",
+        "| ---: | --- | --- | ---: | ---: | --- |",
+    ]
+    for gain in comparison.gains:
+        cells = [
+            str(gain.labels),
+            f"{gain.implementation} - {gain.reference}",
+            *sample_cells(gain.differences, gain.sample),
+            wording.gain_word(gain),
+        ]
+        lines.append(line(cells))
+    sentences = [
+        f"- {gain.labels} labels, **{wording.gain_word(gain)}**: "
+        + wording.gain(gain, comparison.titles)
+        for gain in comparison.gains
+    ]
+    notes = [*wording.gain_notes(comparison), wording.GAIN_TEST]
+    return [f"## {wording.GAIN}", "\n".join(lines), "\n".join(sentences), *notes]
+
+
+def sample_cells(differences: Mapping[int, float], sample: Sample | None) -> list[str]:
+    """Differences by seed, their mean and deviation, and the interval."""
+    spread = f" ± {sample.deviation:.2f}" if sample and sample.deviation is not None else ""
+    return [
+        ", ".join(f"{seed}: {value:+.2f}" for seed, value in differences.items()),
+        f"{sample.mean:+.2f}{spread}" if sample else "",
+        wording.interval(sample.interval) if sample and sample.interval else "",
+    ]
+
+
+def _published(comparison: Comparison) -> list[str]:
+    rows = comparison.published_apart
+    if not rows:
+        return []
+    labels = sorted({count for row in rows for count in row.accuracy})
+    lines = [
+        line([f"source ({comparison.published_data})", "rule", *map(str, labels), "caveat"]),
+        "| --- | --- |" + " ---: |" * len(labels) + " --- |",
+    ]
+    for row in rows:
+        rule = selection.DESCRIPTIONS.get(row.selection, row.selection)
+        cells = [wording.published(row, count) for count in labels]
+        lines.append(line([text(row.source), rule, *cells, text(row.caveat)]))
+    return [
+        "## Published, by other rules or on other data",
+        "Not to be set against the accuracies above: each has its own rule, and ± is the standard "
+        "deviation that its source gives.",
+        "\n".join(lines),
+    ]
+
+
+def _runs(comparison: Comparison) -> list[str]:
+    return [
+        f"| run | status | iterations | evaluations | {selection.SHORT[comparison.rule]} | "
+        "minutes | images/s |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+        *(_run(run, comparison.rule) for run in comparison.runs),
+    ]
+
+
+def _run(run: Run, rule: str) -> str:
+    row = table.run_row(run)
+
+    def number(key: str, form: str, scale: float = 1.0) -> str:
+        value = row.get(key)
+        return "" if value is None else format(value * scale, form)
+
+    manifest = run.manifest
+    cells = [
+        folder_name(manifest.labels, manifest.seed, manifest.implementation),
+        text(run.status.value + (f": {run.reason}" if run.reason else "")),
+        number("iterations", ".0f"),
+        number("evaluations", ".0f"),
+        number(f"{rule}_top1", ".2f"),
+        number("wall_seconds", ".1f", 1 / 60),
+        number("images_per_second", ".0f"),
+    ]
+    return line(cells)
+
+
+def _sums(runs: Sequence[Run]) -> list[str]:
+    lines = {}
+    for run in runs:
+        facts = run.manifest.facts
+        if facts is not None and run.status is Status.DONE:
+            sums = (facts.data_sha256, facts.split_sha256, facts.initial_weights_sha256)
+            lines[run.key] = line([*map(str, run.key), *(f"`{value[:12]}`" for value in sums)])
+    return [
+        "| labelled | seed | images | labelled images | initial weights |",
+        "| ---: | ---: | --- | --- | --- |",
+        *lines.values(),
+    ]

@@ -1,0 +1,184 @@
+"""report.html: one self-contained page, verdict first. No script, no request, no clock."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from harness.analysis import selection
+from harness.analysis.comparison import Comparison
+from harness.parity.kept import Accepted, Ladder
+from harness.report import table, wording
+from harness.runs.folder import Run, folder_name
+from harness.runs.manifest import Status
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in the page: its title, what it shows in words, and the SVG."""
+
+    title: str
+    description: str
+    svg: bytes
+
+    @property
+    def width(self) -> int:
+        """CSS pixels; the SVG states points, 96 / 72 of them."""
+        match = re.search(rb'width="([0-9.]+)pt"', self.svg)
+        return round(float(match[1]) * 96 / 72) if match else 1000
+
+    @property
+    def uri(self) -> str:
+        """A data URI: the page asks nobody for it."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode("ascii")
+
+
+def render(
+    comparison: Comparison,
+    others: Sequence[Comparison],
+    pictures: Sequence[Picture],
+    ladder: Ladder | None,
+    accepted: Accepted,
+) -> str:
+    """The page; `others` are the same runs under the other selection rules, a table each.
+
+    Every text of a run is escaped: a log may hold anything.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        schema=table.SCHEMA,
+        comparison=comparison,
+        others=others,
+        pictures=pictures,
+        ladder=ladder,
+        accepted=accepted,
+        wording=wording,
+        selection=selection,
+        runs=[_run(run, comparison.rule) for run in comparison.runs],
+        lost=[run for run in comparison.runs if run.status is not Status.DONE],
+        settings=settings(comparison.runs),
+        commands=commands(comparison),
+    )
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What each side was given of one setting, by implementation.
+
+    `declared`: they differ, and only in what an implementation declares to change.
+    """
+
+    name: str
+    values: Mapping[str, str]
+    declared: bool
+
+    @property
+    def equal(self) -> bool:
+        return len(set(self.values.values())) == 1
+
+
+def settings(runs: Sequence[Run]) -> list[Setting]:
+    """What each side was given, setting by setting.
+
+    What goes with the label count or seed is left out: the sums of each run stand beside it.
+    """
+    by_name: dict[str, dict[str, set[str]]] = {}
+    departs = {run.manifest.implementation: run.evidence.departs for run in runs}
+    implementations = sorted(departs)
+    for run in runs:
+        for name, value in run.manifest.settings.items():
+            if name != "split_sha256":
+                values = by_name.setdefault(name, {i: set() for i in implementations})
+                shown = str(value)[:12] if name.endswith("sha256") else str(value)
+                values[run.manifest.implementation].add(shown)
+    rows = []
+    for name, found in by_name.items():
+        by_side = {i: " or ".join(sorted(values)) or "not set" for i, values in found.items()}
+        declared = {i: str(d[name]) for i, d in departs.items() if name in d}
+        others = {value for i, value in by_side.items() if i not in declared}
+        as_declared = all(by_side[i] == value for i, value in declared.items())
+        is_declared = bool(declared) and as_declared and len(others) == 1
+        rows.append(Setting(name, by_side, is_declared))
+    return rows
+
+
+def commands(comparison: Comparison) -> list[str]:
+    """What a reader types to have the same runs again, and to check these."""
+    runs, profile = comparison.runs, comparison.profile
+    options = {
+        "PROFILE": profile.name,
+        "LABELS": _words(run.manifest.labels for run in runs),
+        "SEEDS": _words(run.manifest.seed for run in runs),
+        "IMPLEMENTATIONS": _words(run.manifest.implementation for run in runs),
+    }
+    iterations = {run.manifest.settings.get("iterations") for run in runs}
+    if len(iterations) == 1 and iterations != {profile.iterations}:
+        options["ITERATIONS"] = str(iterations.pop())
+    if comparison.data not in (profile.data, ""):
+        options["DATA_DIR"] = f"<folder of {comparison.data}>"
+    asked = " ".join(
+        f'{name}="{value}"' if " " in value else f"{name}={value}"
+        for name, value in options.items()
+    )
+    commits = sorted({run.manifest.own_commit for run in runs if run.manifest.own_commit})
+    checkout = [f"git checkout {commit.removesuffix('-dirty')}" for commit in commits[:1]]
+    return [
+        *(checkout if len(commits) == 1 else []),
+        f"make compare {asked}",
+        f"make parity PROFILE={profile.name}",
+        f"make verify PROFILE={profile.name}",
+    ]
+
+
+def _words(values: Any) -> str:
+    return " ".join(str(value) for value in sorted(set(values)))
+
+
+def _run(run: Run, rule: str) -> Mapping[str, Any]:
+    manifest, facts = run.manifest, run.manifest.facts
+    row = table.run_row(run)
+    accuracy = row.get(f"{rule}_top1")
+    proof = {
+        "data": facts.data_sha256,
+        "labelled images": facts.split_sha256,
+        "initial weights": facts.initial_weights_sha256,
+    } if facts else {}  # fmt: skip
+    about = {
+        "reason": run.reason,
+        "started": manifest.started,
+        "training took": _minutes(manifest.wall_seconds),
+        "iterations": row.get("iterations", ""),
+        "evaluations": row.get("evaluations", ""),
+        "judged": "" if manifest.judged_top1 is None else f"{manifest.judged_top1:.2f}",
+        "device": facts.device if facts else "",
+        "torch": facts.torch_version if facts else "",
+        "shims": (", ".join(facts.shims) or "none") if facts else "",
+        "commit": manifest.own_commit,
+        "TorchSSL": manifest.torchssl_commit,
+    }
+    return {
+        "name": folder_name(manifest.labels, manifest.seed, manifest.implementation),
+        "status": run.status.value,
+        "accuracy": "" if accuracy is None else f"{accuracy:.2f}",
+        "about": {key: value for key, value in about.items() if value not in ("", None)},
+        "sums": proof,
+    }
+
+
+def _minutes(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds / 60:.1f} min"

@@ -1,0 +1,1 @@
+"""The page, tables and figure of a study."""

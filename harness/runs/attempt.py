@@ -1,0 +1,315 @@
+"""One start of a run's child: anew in a folder of its own, or on from where it stopped."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.commands.terminal import RunLine, Terminal
+from harness.errors import BadInput, HarnessError
+from harness.implementations import interface, registry
+from harness.implementations.interface import Implementation, Request
+from harness.runs import failures as diagnosis
+from harness.runs import folder as runs
+from harness.runs import inputs as hand_out
+from harness.runs import manifest as records
+from harness.runs.execution import child as local
+from harness.runs.execution.child import Slot
+from harness.runs.execution.job import Ended, Halt
+from harness.runs.execution.process import this_process
+from harness.runs.failures import Failure
+from harness.runs.manifest import Manifest, Point, Start, Status
+
+HEARTBEAT_SECONDS = 15.0
+PATIENCE = 1800.0  # seconds of silence; an evaluation is the longest there is in a healthy run
+BACKOFF = 30.0  # seconds before the first further try, doubled for each
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`retries`: further tries in a row that get no further; `patience`: seconds of silence."""
+
+    retries: int = RETRIES
+    patience: float = PATIENCE
+    backoff: float = BACKOFF
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a run's child works and what is told of it."""
+
+    run_folder: Path
+    terminal: Terminal
+    limits: Limits = field(default_factory=Limits)
+    slot: Slot = field(default_factory=Slot)
+    stop: threading.Event = field(default_factory=threading.Event)
+    title: str = ""  # where the folder's name alone would not tell which run it is
+
+    @property
+    def name(self) -> str:
+        """What the run is called on the terminal."""
+        return self.title or self.run_folder.name
+
+
+def new_manifest(implementation: Implementation, request: Request, status: Status) -> Manifest:
+    """The manifest of a run that is asked for now."""
+    reference = registry.create("torchssl")
+    return Manifest(
+        implementation=implementation.name,
+        labels=request.labels,
+        seed=request.seed,
+        settings=hand_out.request_settings(request),
+        status=status,
+        started=_now(),
+        own_commit=registry.create("own").commit(),
+        torchssl_commit="" if reference.unavailable() else reference.commit(),
+    )
+
+
+def run(implementation: Implementation, request: Request, context: Context) -> Failure | None:
+    """Start or go on, watch, and record the end; what went wrong, or None for a run that is done.
+
+    Raises BadInput where the manifest cannot be written.
+    """
+    before = records.read_manifest(context.run_folder)
+    resumed_at, why = _resumption(implementation, request, context.run_folder, before)
+    if why:
+        context.terminal.say(f"{context.name}: {why}")
+    return _Attempt(implementation, request, context, before, resumed_at).run()
+
+
+def _resumption(
+    implementation: Implementation, request: Request, folder: Path, before: Manifest | None
+) -> tuple[int | None, str]:
+    """(iteration to go on from, what to say of it); None: train anew."""
+    if before is None or not runs.attempt_folder(folder, before.attempt).is_dir():
+        return None, ""
+    attempt = runs.attempt_folder(folder, before.attempt)
+    if before.settings != hand_out.request_settings(request):
+        return None, "it was begun with other data or settings; training it anew"
+    if before.failure in (diagnosis.NOT_FINITE.kind, diagnosis.BAD_LOG.kind):
+        return None, f"it ended before as '{before.failure}'; training it anew"
+    try:
+        iteration = implementation.resumes_at(attempt)
+        if iteration is None:
+            return None, "no checkpoint was written before it stopped; training it anew"
+        points = implementation.points(attempt, request.dataset.test_class_counts)
+    except HarnessError as error:
+        return None, f"{error}; training it anew"
+    if lost := _lost(points, request, iteration):
+        return None, f"its log has lost the evaluation at {lost[0]}; training it anew"
+    last = before.starts[-1] if before.starts else None
+    ended_by_itself = (
+        last is not None and last.resumed_at == iteration and (last.exit_code or 0) > 0
+    )
+    # Of other failures, a full disk for one, the checkpoint is not the cause.
+    if ended_by_itself and before.failure in (diagnosis.CRASH.kind, diagnosis.BAD_INPUT.kind):
+        return None, f"it could not go on from iteration {iteration}; training it anew"
+    return iteration, f"going on from iteration {iteration}"
+
+
+def _lost(points: list[Point], request: Request, until: int) -> list[int]:
+    """The evaluations up to iteration `until` that should be there and are not."""
+    there = {point.iteration for point in points}
+    return [n for n in request.profile.evaluated_after() if n <= until and n not in there]
+
+
+class _Attempt:
+    def __init__(
+        self,
+        implementation: Implementation,
+        request: Request,
+        context: Context,
+        before: Manifest | None,
+        resumed_at: int | None,
+    ) -> None:
+        self.implementation, self.request, self.context = implementation, request, context
+        self.resumes = resumed_at is not None
+        self.began = time.monotonic()
+        self.manifest = new_manifest(implementation, request, Status.RUNNING)
+        number = before.attempt if before and self.resumes else _new_attempt(context.run_folder)
+        start = Start(
+            attempt=number,
+            started=self.manifest.started,
+            own_commit=self.manifest.own_commit,
+            resumed_at=resumed_at,
+            not_restored=implementation.not_restored if self.resumes else (),
+        )
+        self.earlier = _closed(before.starts) if before else ()
+        self.start = start
+        self.folder = runs.attempt_folder(context.run_folder, number)
+        self.latest: Point | None = None
+        self._log_size = -1
+        self._beat = self.began
+
+    def run(self) -> Failure | None:
+        name = self.context.name
+        try:
+            self._write({"worker": this_process(), "heartbeat": _now()})
+            self.folder.mkdir(parents=True, exist_ok=self.resumes)
+            self._prepare()
+        except (HarnessError, OSError) as error:
+            stopped = diagnosis.INTERRUPTED if self.context.stop.is_set() else None
+            failure = stopped or diagnosis.said([str(error)]) or diagnosis.CRASH
+            self._fail(failure, f"could not be started: {error}", None)
+            return failure
+        self.began = self._beat = time.monotonic()
+        with self.context.terminal.run(name) as line:
+            command = self.implementation.train_command(self.request, self.folder, self.resumes)
+            ended = local.run(
+                command,
+                self.folder,
+                lambda: self._watch(line),
+                stop=self.context.stop,
+                patience=self.context.limits.patience,
+                slot=self.context.slot,
+            )
+        return self._judge(ended)
+
+    def _prepare(self) -> None:
+        """Hand out data, labelled indices and initial weights."""
+        hand_out.data_and_split(self.request, self.folder)
+        if (self.folder / interface.INITIAL_WEIGHTS).exists():
+            return
+        source, command = hand_out.initial_weights(self.implementation, self.request)
+        ended = local.run(
+            command,
+            self.folder,
+            stop=self.context.stop,
+            patience=self.context.limits.patience,
+            slot=self.context.slot,
+        )
+        if ended.code != 0:
+            raise HarnessError(f"{source} drew no initial weights: {ended.last_line}")
+
+    def _watch(self, line: RunLine) -> object:
+        """Called while the child runs: shows how it goes; a changed value is a sign of life."""
+        log = self.implementation.log(self.folder)
+        size = log.stat().st_size if log.exists() else -1
+        if size != self._log_size:
+            self._log_size = size
+            points = self._points()
+            self.latest = points[-1] if points else None
+            if points and any(_is_wrong(point) for point in points):
+                raise Halt(f"the loss is nan or infinite at iteration {points[-1].iteration}")
+        progress = self.implementation.progress(self.folder)
+        line.update(progress, self.latest)
+        if time.monotonic() - self._beat >= HEARTBEAT_SECONDS:
+            self._beat = time.monotonic()
+            with suppress(BadInput):  # the end of the run says what is the matter
+                self._write({"worker": this_process(), "heartbeat": _now()})
+        return size, progress.iteration if progress is not None else None
+
+    def _points(self) -> list[Point]:
+        try:
+            counts = self.request.dataset.test_class_counts
+            return self.implementation.points(self.folder, counts)
+        except HarnessError:
+            return []  # a line that is being written; the end of the run reads it again
+
+    def _judge(self, ended: Ended) -> Failure | None:
+        """Record how it ended; the failure, if it is one."""
+        if ended.stopped or ended.code != 0:
+            failure = diagnosis.of(ended)
+            what = diagnosis.describe(ended, self.context.limits.patience)
+            self._fail(failure, f"{what}; {failure.remedy}", ended)
+            return failure
+        failure = diagnosis.BAD_LOG
+        try:
+            counts = self.request.dataset.test_class_counts
+            points = self.implementation.points(self.folder, counts)
+        except HarnessError as error:
+            self._fail(failure, f"its log cannot be read: {error}", ended)
+            return failure
+        asked = self.request.profile.iterations
+        reached = points[-1].iteration if points else 0
+        lost = _lost(points, self.request, asked)
+        if reached != asked:
+            self._fail(failure, f"its last evaluation is at {reached} of {asked}", ended)
+        elif lost:
+            self._fail(failure, f"its log lacks the evaluation at {lost[0]}", ended)
+        else:
+            facts = self.implementation.facts(self.folder)
+            change = {"status": Status.DONE, "facts": facts, "evaluations": len(points)}
+            self._write(change, ended, "done")
+            minutes = (self.manifest.wall_seconds or 0.0) / 60
+            self.context.terminal.say(
+                f"{self.context.name}: done in {minutes:.1f} min, last top-1 {points[-1].top1:.2f}"
+            )
+            return None
+        return failure
+
+    def _fail(self, failure: Failure, reason: str, ended: Ended | None) -> None:
+        self._write(
+            {
+                "status": Status.FAILED,
+                "reason": reason,
+                "failure": failure.kind,
+                "facts": self.implementation.facts(self.folder),
+                "last_lines": ended.last_lines if ended else (),
+            },
+            ended,
+            reason,
+        )
+        terminal, name = self.context.terminal, self.context.name
+        if failure is diagnosis.INTERRUPTED or not self.manifest.last_lines:
+            terminal.say(f"{name}: {reason}")
+            return
+        terminal.say(f"{name}: failed: {reason}; its last lines:")
+        for said in self.manifest.last_lines:
+            terminal.say(f"    {said}")
+
+    def _write(self, change: dict[str, Any], ended: Ended | None = None, why: str = "") -> None:
+        """Write the manifest with `change` and the time so far."""
+        start = self.start.model_copy(
+            update={
+                "wall_seconds": round(time.monotonic() - self.began, 1),
+                "exit_code": ended.code if ended else None,
+                "ended": why,
+            }
+        )
+        starts = (*self.earlier, start)
+        mine = [s.wall_seconds or 0.0 for s in starts if s.attempt == start.attempt]
+        self.manifest = self.manifest.model_copy(
+            update={
+                "attempt": start.attempt,
+                "starts": starts,
+                "wall_seconds": round(sum(mine), 1),
+                "exit_code": start.exit_code,
+                "worker": None,
+                "heartbeat": "",
+            }
+            | change
+        )
+        records.write_manifest(self.context.run_folder, self.manifest)
+
+
+def _closed(starts: tuple[Start, ...]) -> tuple[Start, ...]:
+    """With an end for one that has none: whatever watched it died."""
+    if not starts or starts[-1].ended:
+        return starts
+    died = starts[-1].model_copy(update={"ended": "the process that watched it died"})
+    return (*starts[:-1], died)
+
+
+def _is_wrong(point: Point) -> bool:
+    values = (point.loss, point.loss_x, point.loss_u)
+    return any(value is not None and not math.isfinite(value) for value in values)
+
+
+def _new_attempt(folder: Path) -> int:
+    number = 1
+    while runs.attempt_folder(folder, number).exists():
+        number += 1
+    return number
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

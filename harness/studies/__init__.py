@@ -1,1 +1,0 @@
-"""Studies: one recipe of our FixMatch varied, each variant against a baseline, seed by seed."""

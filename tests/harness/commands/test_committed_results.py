@@ -1,0 +1,30 @@
+"""The committed tables, figures and reports are what the committed runs give, to the byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.commands import verify
+from harness.experiment import profile
+from harness.report.study import outputs as files
+from tests.conftest import REPOSITORY
+
+RESULTS = REPOSITORY / "results"
+# results/<profile>, and results/<data>/<profile> where the data are not the profile's own.
+COMMITTED = sorted(
+    str(path.parent.relative_to(RESULTS))
+    for path in RESULTS.rglob("table.csv")
+    if "studies" not in path.parts
+)
+
+
+@pytest.mark.parametrize("folder", COMMITTED)
+def test_rebuilding_gives_the_committed_bytes(folder: str) -> None:
+    verify.require(RESULTS / folder, profile.load(Path(folder).name))
+
+
+def test_rebuilding_gives_the_bytes_of_each_committed_study() -> None:
+    for path in sorted((REPOSITORY / "results" / "studies").glob("*/table.csv")):
+        files.require(REPOSITORY / "results", path.parent.name)

@@ -1,0 +1,68 @@
+"""A study of our real FixMatch, some iterations long."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from harness.analysis import study as findings
+from harness.commands.study import Question, study
+from harness.commands.terminal import Terminal
+from harness.experiment import profile
+from harness.experiment.data import read_dataset
+from harness.implementations.interface import Request
+from harness.implementations.own import Own
+from harness.report.study import outputs as files
+from harness.runs import manifest as records
+from tests.helpers import studied
+
+
+def test_options_become_flags_and_a_comparison_has_none(data_dir: Path) -> None:
+    plain = Request(profile.load("quick", 20), read_dataset(data_dir), 40, 0, "cpu")
+    options = {
+        "warmup": 3,
+        "precision": "bf16",
+        "use_ema": False,
+        "precise_bn": True,
+        "interleave": True,
+    }
+    words = Own().train_command(replace(plain, options=options), data_dir).argv
+    pairs = set(itertools.pairwise(words))
+    assert {("--warmup", "3"), ("--precision", "bf16"), ("--batch-size", "8")} <= pairs
+    assert {"--no-use-ema", "--precise-bn", "--interleave"} <= set(words)
+    told = " ".join(Own().train_command(plain, data_dir).argv)
+    assert "--warmup 0 --precision fp32" in told
+    assert not any(name in told for name in ("use-ema", "precise-bn", "interleave"))
+
+
+@pytest.mark.usefixtures("fake")  # so that there is no TorchSSL: ours draws the weights
+def test_the_average_changes_no_training_and_a_loss_that_diverged_is_shown(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    variants = {"with-ema": {}, "no-ema": {"use_ema": False}, "hot": {"lr": 1e9}}
+    studied.define(monkeypatch, tmp_path / "configs", baseline="with-ema", variants=variants)
+    out = io.StringIO()
+    asked = Question(
+        name="trial", results=tmp_path, labels=[40], seeds=[0], iterations=20, data_dir=data_dir
+    )
+    study(asked, Terminal(Console(file=out, soft_wrap=True)))
+
+    folder = files.place(tmp_path, "trial")
+    text = (folder / "README.md").read_text("utf-8")
+    assert "`no-ema` " in text and "every logged training loss the same number" in text
+    table = pd.read_csv(folder / "table.csv").set_index("variant")
+    assert table["status"].to_dict() == {"with-ema": "done", "no-ema": "done", "hot": "failed"}
+    assert table["initial_weights_sha256"].nunique() == 1
+    hot = records.read_manifest(folder / "runs/hot/40-seed0-own")
+    assert hot is not None and findings.is_diverged(hot)
+    assert "`hot` has no accuracy, its loss was not finite in 1 of 1 runs (at iteration" in text
+    assert "| `hot` | 40 | 0 | not finite: the loss is " in text
+    assert "unlabelled " in text and "learning rate " in text
+    assert files.require(tmp_path, "trial") == folder

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -36,13 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, add_help=False, allow_abbrev=False)
     parser.add_argument("--discard", type=int, default=20)
     parser.add_argument("--timed", type=int, default=100)
+    parser.add_argument("--json", type=Path, help="write the object there, and print nothing")
     given, options = parser.parse_known_args(arguments)
     config = parse(options)
     try:
-        print(json.dumps(Benchmark(config).run(given.discard, given.timed), indent=1))
+        measured = json.dumps(Benchmark(config).run(given.discard, given.timed), indent=1)
     except (DataError, CompileError) as error:
         print(f"own_impl: {error}", file=sys.stderr)
         return 2
+    if given.json is None:
+        print(measured)
+    else:
+        given.json.write_text(measured + "\n", encoding="utf-8")
     return 0
 
 

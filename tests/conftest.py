@@ -11,7 +11,7 @@ import pytest
 
 from harness.experiment.data import write_layout
 from harness.implementations import registry
-from tests.fakes import FAKES
+from tests.fakes import CONTENDERS, IMPLEMENTATIONS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -49,5 +49,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def use_fake(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """What the fixture `fake` does, for fixtures of a wider scope."""
-    monkeypatch.setattr(registry, "_CREATE", {**registry._CREATE, **FAKES})
+    known = {**registry._IMPLEMENTATIONS, **IMPLEMENTATIONS}
+    monkeypatch.setattr(registry, "_IMPLEMENTATIONS", known)
+    monkeypatch.setattr(registry, "_FURTHER", dict(CONTENDERS))
     monkeypatch.setenv("TORCHSSL_DIR", str(folder / "no torchssl"))

@@ -9,17 +9,16 @@ import numpy as np
 
 from harness.analysis import selection, statistics
 from harness.analysis.published import Published, Row
+from harness.analysis.results import Key
 from harness.analysis.statistics import Equivalence, McNemar, Sample
 from harness.errors import BadInput
+from harness.experiment import contender
 from harness.experiment import profile as profiles
+from harness.experiment.contender import Contender
 from harness.experiment.profile import Profile
-from harness.implementations.interface import Baseline
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
 from harness.runs.predictions import Predictions
-
-REFERENCE = "torchssl"  # every other implementation that is no baseline is compared with it
-Key = tuple[int, int, str]  # labels, seed, implementation
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Checkpoints:
+class FinalWeights:
     """The final weights of the two runs of one seed, image by image.
 
     `right` are counts of test images, `intervals` Clopper and Pearson's in percent; `test` is
@@ -56,28 +55,11 @@ class Checkpoints:
 
 
 @dataclass(frozen=True)
-class Pairing:
-    """An implementation minus the reference at one label count, seed by seed.
+class Paired:
+    """One contender minus another at one label count, seed by seed.
 
-    `result` is None where no seed is done on both sides; `checkpoints` is set for a single seed.
+    `sample` is None where no seed is done on both sides; `final_weights` is set for a single seed.
     `near_chance`: both means are below twice what guessing gives, so that nothing is learnt yet.
-    """
-
-    labels: int
-    implementation: str
-    reference: str
-    margin: float
-    differences: Mapping[int, float]
-    result: Equivalence | None
-    checkpoints: Checkpoints | None
-    near_chance: bool
-
-
-@dataclass(frozen=True)
-class Gain:
-    """An implementation minus its baseline at one label count, seed by seed: what that lacks.
-
-    `sample` is None where no seed is done on both sides; `checkpoints`, `near_chance`: see Pairing.
     """
 
     labels: int
@@ -85,8 +67,16 @@ class Gain:
     reference: str
     differences: Mapping[int, float]
     sample: Sample | None
-    checkpoints: Checkpoints | None
+    final_weights: FinalWeights | None
     near_chance: bool
+
+
+@dataclass(frozen=True)
+class Pairing(Paired):
+    """A contender minus the one that it is to be as good as; `result` is None with `sample`."""
+
+    margin: float
+    result: Equivalence | None
 
 
 @dataclass(frozen=True)
@@ -100,8 +90,8 @@ class Comparison:
     runs: Sequence[Run]
     cells: Sequence[Cell]
     pairings: Sequence[Pairing]
-    gains: Sequence[Gain]
-    baselines: Mapping[str, Baseline]  # those that have runs here
+    gains: Sequence[Paired]  # what a contender has over its baselines
+    contenders: Mapping[str, Contender]
     published_beside: Sequence[Row]  # same data set, same rule
     published_apart: Sequence[Row]
     published_data: str
@@ -112,9 +102,15 @@ class Comparison:
 
     @property
     def implementations(self) -> list[str]:
-        """By name, baselines last."""
+        """The contenders that have runs here, by name, baselines last."""
         names = {cell.implementation for cell in self.cells}
         return sorted(names, key=lambda name: (name in self.baselines, name))
+
+    @property
+    def baselines(self) -> Mapping[str, Contender]:
+        """Those of the contenders that have runs here which leave something out of another."""
+        here = {cell.implementation for cell in self.cells}
+        return {n: one for n, one in self.contenders.items() if one.baseline_of and n in here}
 
     @property
     def evaluations(self) -> tuple[int, int] | None:
@@ -134,15 +130,14 @@ class Comparison:
 def build(
     runs: Sequence[Run],
     profile: Profile,
-    titles: Mapping[str, str],
+    contenders: Mapping[str, Contender],
     predictions: Mapping[Key, Predictions],
     published: Published,
     rule: str | None = None,
-    baselines: Mapping[str, Baseline] | None = None,
 ) -> Comparison:
     """Compare `runs` under `rule`: the profile's unless given, or the last for short runs.
 
-    Of `baselines`, those that have no runs here do not matter.
+    `contenders` say of each whom it is held against; those that have no runs here do not matter.
     """
     done = [run for run in runs if run.status is Status.DONE]
     rule = rule or selection.in_use(profile.selection, [len(run.points) for run in done])
@@ -151,18 +146,22 @@ def build(
     labels = sorted({run.manifest.labels for run in runs})
     cells = [cell(runs, name, count, rule) for count in labels for name in implementations]
     by_key = {(c.labels, c.implementation): c for c in cells}
-    here = {name: it for name, it in (baselines or {}).items() if name in implementations}
-    checkpoints = _Checkpoints(done, predictions)
+    baselines = {
+        name: one.baseline_of
+        for name, one in contenders.items()
+        if one.baseline_of and name in implementations
+    }
+    final_weights = _FinalWeights(done, predictions)
     pairings = [
-        pair(by_key[count, name], by_key[count, REFERENCE], profile, checkpoints)
+        pair(by_key[count, name], by_key[count, other], profile, final_weights)
         for count in labels
         for name in implementations
-        if REFERENCE in implementations and name != REFERENCE and name not in here
+        if (other := _held_against(name, contenders)) in implementations
     ]
     gains = [
-        _gain(cell(runs, baseline.of, count, rule), by_key[count, name], checkpoints)
+        _paired(cell(runs, whole, count, rule), by_key[count, name], final_weights)
         for count in labels
-        for name, baseline in here.items()
+        for name, whole in baselines.items()
     ]
     beside = published.of(data, rule)
     return Comparison(
@@ -170,18 +169,22 @@ def build(
         data=data,
         rule=rule,
         titles={
-            name: titles.get(name, name)
-            for name in (*implementations, *(baseline.of for baseline in here.values()))
+            name: contenders[name].title if name in contenders else name
+            for name in (*implementations, *baselines.values())
         },
         runs=runs,
         cells=cells,
         pairings=pairings,
         gains=gains,
-        baselines=here,
+        contenders=contenders,
         published_beside=beside,
         published_apart=[row for row in published.rows if row not in beside],
         published_data=published.data,
     )
+
+
+def _held_against(name: str, contenders: Mapping[str, Contender]) -> str:
+    return contenders[name].held_against if name in contenders else contender.reference()
 
 
 def cell(runs: Sequence[Run], implementation: str, labels: int, rule: str) -> Cell:
@@ -208,33 +211,26 @@ def _chance(run: Run) -> float:
 
 
 def pair(
-    ours: Cell, theirs: Cell, profile: Profile, checkpoints: _Checkpoints | None = None
+    ours: Cell, theirs: Cell, profile: Profile, final_weights: _FinalWeights | None = None
 ) -> Pairing:
-    """`ours` minus `theirs` by seed, at the profile's margin; `checkpoints` for a single seed."""
-    differences = _differences(ours, theirs)
+    """`ours` minus `theirs` by seed, at the profile's margin; `final_weights` of a single seed."""
+    paired = _paired(ours, theirs, final_weights)
     margin = profiles.at(profile.margin, ours.labels)
-    return Pairing(
+    values = list(paired.differences.values())
+    result = statistics.equivalence(values, margin) if values else None
+    return Pairing(**vars(paired), margin=margin, result=result)
+
+
+def _paired(ours: Cell, theirs: Cell, final_weights: _FinalWeights | None) -> Paired:
+    differences = _differences(ours, theirs)
+    return Paired(
         labels=ours.labels,
         implementation=ours.implementation,
         reference=theirs.implementation,
-        margin=margin,
-        differences=differences,
-        result=statistics.equivalence(list(differences.values()), margin) if differences else None,
-        checkpoints=checkpoints.of_single(ours, theirs, differences) if checkpoints else None,
-        near_chance=_near_chance(ours, theirs),
-    )
-
-
-def _gain(ours: Cell, baseline: Cell, checkpoints: _Checkpoints) -> Gain:
-    differences = _differences(ours, baseline)
-    return Gain(
-        labels=baseline.labels,
-        implementation=ours.implementation,
-        reference=baseline.implementation,
         differences=differences,
         sample=statistics.describe(list(differences.values())) if differences else None,
-        checkpoints=checkpoints.of_single(ours, baseline, differences),
-        near_chance=_near_chance(ours, baseline),
+        final_weights=final_weights.of_single(ours, theirs, differences) if final_weights else None,
+        near_chance=_near_chance(ours, theirs),
     )
 
 
@@ -251,25 +247,25 @@ def _near_chance(*cells: Cell) -> bool:
     return all(cell.sample is not None and cell.sample.mean < 2 * cell.chance for cell in cells)
 
 
-class _Checkpoints:
+class _FinalWeights:
     """Final weights by label count and seed."""
 
     def __init__(self, done: Sequence[Run], predictions: Mapping[Key, Predictions]) -> None:
         self.runs = {(*run.key, run.manifest.implementation): run for run in done}
         self.predictions = predictions
 
-    def of_single(self, ours: Cell, theirs: Cell, seeds: Collection[int]) -> Checkpoints | None:
+    def of_single(self, ours: Cell, theirs: Cell, seeds: Collection[int]) -> FinalWeights | None:
         """Those of the one seed in `seeds`; None where there are more, or none."""
         if len(seeds) != 1:
             return None
         (seed,) = seeds
         return self.of(ours.labels, seed, (ours.implementation, theirs.implementation))
 
-    def of(self, labels: int, seed: int, names: tuple[str, str]) -> Checkpoints:
+    def of(self, labels: int, seed: int, names: tuple[str, str]) -> FinalWeights:
         """From predictions where there are any, else from the last accuracy of the log."""
         first, second = (self._right(labels, seed, name) for name in names)
         images = first[1]
-        return Checkpoints(
+        return FinalWeights(
             seed=seed,
             images=images,
             right=(first[0], second[0]),

@@ -13,15 +13,15 @@ from pathlib import Path
 import git
 import pandas as pd
 
-from harness.analysis import selection
+from harness.analysis import accepted as checklist
+from harness.analysis import frames, results, selection
+from harness.analysis.accepted import Accepted, Change
 from harness.errors import BadInput, CheckFailed, NoRuns
 from harness.experiment import profile as profiles
 from harness.experiment.profile import Profile
 from harness.implementations.interface import REPOSITORY
 from harness.implementations.source import commit_of
-from harness.parity import kept as checklist
-from harness.parity.kept import Accepted, Change
-from harness.report import outputs, table
+from harness.report import outputs
 from harness.runs.manifest import Status
 
 SAME, WITHIN, MOVED, NEW, ACCEPTED = "same", "within tolerance", "moved", "new", "accepted"
@@ -126,12 +126,12 @@ def read(content: bytes, name: str) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(content), dtype={"own_commit": str, "torchssl_commit": str})
     except ValueError as error:
         raise BadInput(f"{name}: not a table.csv ({error})") from error
-    absent = [column for column in table.RUN_COLUMNS if column not in frame.columns]
+    absent = [column for column in frames.RUN_COLUMNS if column not in frame.columns]
     if absent:
         raise BadInput(f"{name}: not a table.csv of this version: no column {absent[0]}")
-    if set(frame["schema"]) - {table.SCHEMA}:
-        found = sorted(set(frame["schema"]) - {table.SCHEMA})[0]
-        raise BadInput(f"{name}: schema {found}, this code reads {table.SCHEMA}; use its own code")
+    if set(frame["schema"]) - {frames.SCHEMA}:
+        found = sorted(set(frame["schema"]) - {frames.SCHEMA})[0]
+        raise BadInput(f"{name}: schema {found}, this code reads {frames.SCHEMA}; use its own code")
     return frame
 
 
@@ -139,7 +139,7 @@ def now(folder: Path, profile: Profile) -> tuple[pd.DataFrame, str]:
     """The table that the runs in `folder` give, and which one on disk they do not ('' if none)."""
     if not (folder / "runs").is_dir():
         raise NoRuns(folder)
-    given = outputs.tables(folder, profile)
+    given = outputs.tables(results.read(folder), profile)
     other = [
         folder / name
         for name, content in given.items()
@@ -155,7 +155,7 @@ def against(folder: Path, profile: Profile, spec: str) -> tuple[Diff, Base]:
     after, stale = now(folder, profile)
     done = after[after["status"] == Status.DONE.value]
     rule = selection.in_use(profile.selection, [int(n) for n in done["evaluations"].dropna()])
-    rows = cells(before.table, after, profile, rule, checklist.accepted(folder))
+    rows = cells(before.table, after, profile, rule, checklist.read(folder))
     return Diff(spec, rule, rows, stale), before
 
 
@@ -204,10 +204,10 @@ def accept(
         for row in moved
     ]
     if changes:
-        kept = checklist.accepted(folder)
+        kept = checklist.read(folder)
         content = kept.model_copy(update={"changes": (*kept.changes, *changes)})
-        checklist.write_accepted(folder, content)
-        outputs.write(folder, profile)
+        checklist.write(folder, content)
+        outputs.write(folder, outputs.build(results.read(folder), profile))
     return against(folder, profile, diff.base)[0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 
 def best(points: Sequence[Point]) -> float | None:

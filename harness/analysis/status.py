@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.commands.terminal import Terminal, duration
-from harness.errors import BadInput, HarnessError, NoRuns
+from harness.errors import BadInput
 from harness.implementations import registry
-from harness.implementations.interface import Progress
-from harness.parity.terms import Resolved
-from harness.runs import folder as runs
-from harness.runs import manifest as records
-from harness.runs.execution import lock as hold
-from harness.runs.execution import slurm
-from harness.runs.execution.slurm import Queued
-from harness.runs.folder import Run
-from harness.runs.manifest import Manifest, Point, Status
+from harness.implementations.reported import Point, Progress
+from harness.parity.terms import mark_incomparable
+from harness.runs.folder import Run, attempt_folder, folder_name, read_run, run_folders
+from harness.runs.manifest import Manifest, Status, read_manifest
+from harness.runs.progress import duration
 
-COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "on track")
 OFF_TRACK = 2.0  # standard deviations of finished runs
 COMPARE = "make compare"
 LOST_SECONDS = 300.0  # without a heartbeat, for a run of another machine
@@ -57,25 +51,26 @@ def read_study(folder: Path) -> list[State]:
     return [
         replace(state, name=f"{variant.name}/{state.name}", variant=variant.name)
         for variant in sorted((folder / "runs").iterdir())
-        for state in _read(variant, _study_again(folder))
+        for state in _read(variant, study_again(folder))
     ]
 
 
-def _study_again(folder: Path) -> str:
+def study_again(folder: Path) -> str:
     return f"make study NAME={folder.name}"
 
 
 def _read(runs_folder: Path, again: str) -> list[State]:
     """`again` is what goes on with a run that stopped."""
-    found = []
-    for path in sorted(runs_folder.glob("*-seed*-*")):
-        manifest = records.read_manifest(path)
-        if manifest is not None:
-            found.append(_recorded(path, manifest))
-    judged = runs.mark_incomparable([run for run, _, _ in found])
+    there = [(path, read_manifest(path)) for path in run_folders(runs_folder)]
+    found = [
+        (*read_run(path, manifest), _progress(path, manifest))
+        for path, manifest in there
+        if manifest is not None
+    ]
+    judged = mark_incomparable([run for run, _, _ in found])
     states = [
-        _state(run, unread, progress, again)
-        for run, (_, unread, progress) in zip(judged, found, strict=True)
+        _state(run, problem, progress, again)
+        for run, (_, problem, progress) in zip(judged, found, strict=True)
     ]
     states += [
         State(_name(lost), lost, _in_words(lost, again), None, ()) for lost in _missing(states)
@@ -83,29 +78,19 @@ def _read(runs_folder: Path, again: str) -> list[State]:
     return sorted(states, key=lambda s: (s.manifest.labels, s.manifest.seed, s.name))
 
 
-def _recorded(path: Path, manifest: Manifest) -> tuple[Run, str, Progress | None]:
-    """The run, why its log cannot be read ('' if it can), and how far it is."""
-    attempt = runs.attempt_folder(path, manifest.attempt)
-    points: Sequence[Point] = ()
-    settings: Mapping[str, Resolved] = {}
-    progress, unread = None, ""
+def _progress(path: Path, manifest: Manifest) -> Progress | None:
     try:
         implementation = registry.create(manifest.implementation)
-        progress = implementation.progress(attempt)
-        points = implementation.points(attempt, manifest.settings["test_class_counts"])
-        runs.check_none_is_lost(points, manifest, implementation.log(attempt))
-        settings = implementation.settings(attempt)
-    except (HarnessError, KeyError) as error:
-        unread = str(error)  # no log yet, or a line that is being written; unless it is done
-    run = Run(manifest, tuple(points), manifest.status, manifest.reason, settings)
-    return run, unread, progress
+    except BadInput:
+        return None
+    return implementation.progress(attempt_folder(path, manifest.attempt))
 
 
-def _state(run: Run, unread: str, progress: Progress | None, again: str) -> State:
+def _state(run: Run, problem: Exception | None, progress: Progress | None, again: str) -> State:
     judged = run.manifest.model_copy(update={"status": run.status, "reason": run.reason})
     words = _in_words(judged, again)
-    if unread and run.manifest.status is Status.DONE:
-        words += f", but its log cannot be read: {unread}"
+    if problem is not None and run.manifest.status is Status.DONE:
+        words += f", but its log cannot be read: {problem}"
     return State(_name(judged), judged, words, progress, run.points)
 
 
@@ -129,7 +114,7 @@ def _missing(states: Sequence[State]) -> list[Manifest]:
 
 
 def _name(manifest: Manifest) -> str:
-    return runs.folder_name(manifest.labels, manifest.seed, manifest.implementation)
+    return folder_name(manifest.labels, manifest.seed, manifest.implementation)
 
 
 def _in_words(manifest: Manifest, again: str) -> str:
@@ -183,78 +168,3 @@ def on_track(state: State, finished: Sequence[State]) -> str:
     if last.top1 > max(*theirs, mean + OFF_TRACK * spread):
         return f"above: {beside}"
     return f"yes: {beside}"
-
-
-def show(
-    results: Path, profiles: Sequence[str], studies: Sequence[Path], terminal: Terminal
-) -> None:
-    """A table for each of `profiles`, and for each of `studies`' folders, that has runs.
-
-    Raises BadInput where none has.
-    """
-    folders = [results / name for name in profiles]
-    compared = [path for path in folders if (path / "runs").is_dir() or slurm.uses(path)]
-    studied = [path for path in studies if (path / "runs").is_dir()]
-    if not compared and not studied:
-        raise NoRuns(results, COMPARE if profiles else _study_again(studies[0]))
-    for folder in compared:
-        _show(folder, read(folder), terminal, COMPARE)
-    for folder in studied:
-        _show(folder, read_study(folder), terminal, _study_again(folder))
-
-
-def _show(folder: Path, states: Sequence[State], terminal: Terminal, again: str) -> None:
-    holder = hold.holder(folder)
-    by = f", run by {holder}" if holder is not None and holder.lives else ""
-    terminal.table(f"{folder}{by}", COLUMNS, _rows(states, _queue(folder, terminal)))
-    terminal.say(_summary(states, again))
-
-
-def _queue(folder: Path, terminal: Terminal) -> dict[str, Queued]:
-    """What Slurm says of runs that were submitted; nothing where none was."""
-    try:
-        return slurm.queue(folder)
-    except BadInput as error:
-        terminal.say(str(error))
-        return {}
-
-
-def _rows(states: Sequence[State], queued: dict[str, Queued]) -> list[list[str]]:
-    """A row a run: those begun, with their place in the queue, and those that only wait in it."""
-    rows = []
-    for state in states:
-        place = queued.get(state.name)
-        words = state.state
-        if place is not None:
-            begun = state.manifest.status is not Status.MISSING
-            words = f"{words}, {place}" if begun else str(place)
-        rows.append(_row(replace(state, state=words), states))
-    waiting = queued.keys() - {state.name for state in states}
-    return rows + [[name, str(queued[name]), "", "", "", "", ""] for name in sorted(waiting)]
-
-
-def _row(state: State, states: Sequence[State]) -> list[str]:
-    progress, last = state.progress, state.points[-1] if state.points else None
-    iterations = state.manifest.settings.get("iterations", 0)
-    reached = max(progress.iteration if progress else 0, last.iteration if last else 0)
-    running = state.is_running and progress is not None and progress.rate > 0
-    rate = progress.rate if running and progress else 0.0
-    return [
-        state.name,
-        state.state,
-        f"{reached}/{iterations}",
-        f"{rate:.1f}" if running else "",
-        duration((iterations - reached) / rate) if running else "",
-        f"{last.top1:.2f} at {last.iteration}" if last else "",
-        on_track(state, states) if state.manifest.status is not Status.DONE else "",
-    ]
-
-
-def _summary(states: Sequence[State], again: str) -> str:
-    counts: dict[str, int] = {}
-    for state in states:
-        word = "stopped" if state.manifest.is_abandoned else state.manifest.status.value
-        counts[word] = counts.get(word, 0) + 1
-    text = ", ".join(f"{count} {word}" for word, count in counts.items()) or "no run begun"
-    stopped = counts.keys() & {"stopped", "failed"} and not any(s.is_running for s in states)
-    return text + (f"; '{again}' goes on with it" if stopped else "")

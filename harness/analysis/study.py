@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from harness.analysis import comparison, selection, statistics
+from harness.analysis import comparison, results, selection, statistics
 from harness.analysis.comparison import Cell, Pairing
 from harness.analysis.statistics import Sample
 from harness.errors import BadInput
 from harness.experiment import profile as profiles
 from harness.experiment import study as definition
+from harness.experiment.algorithms import images_an_iteration
 from harness.experiment.profile import Profile
 from harness.experiment.study import Study
-from harness.runs import failures as diagnosis
-from harness.runs import folder as runs
+from harness.parity.terms import mark_incomparable
+from harness.runs import failures
 from harness.runs.folder import Run
+from harness.runs.folder import read as read_runs
 from harness.runs.manifest import Manifest, Status
 
 Runs = Mapping[str, Sequence[Run]]  # by variant, in the study's order
@@ -79,6 +81,7 @@ class Findings:
     rule: str
     runs: Runs
     rows: Sequence[Finding]  # by label count, then in the study's order of variants
+    sums: str = ""  # of every file that the rest is made from
 
     @property
     def labels(self) -> list[int]:
@@ -96,13 +99,24 @@ class Findings:
 
 def is_diverged(manifest: Manifest) -> bool:
     """Whether the run ended because its loss was not finite: that is what a study finds."""
-    return manifest.status is Status.FAILED and manifest.failure == diagnosis.NOT_FINITE.kind
+    return manifest.status is Status.FAILED and manifest.failure == failures.NOT_FINITE.kind
 
 
 def loss_message(run: Run) -> str:
     """`the loss is nan at iteration 12: labelled ..., unlabelled ..., learning rate ...`."""
     said = re.search(r"the loss is [^;]*", run.reason)
     return said[0].strip() if said else run.reason
+
+
+def read(folder: Path, study: Study) -> Findings:
+    """What the study's runs in `folder` say. Raises BadInput for runs that cannot be read."""
+    found = load(folder, study)
+    places = [
+        (folder / "runs" / variant / run.name, run)
+        for variant, several in found.items()
+        for run in several
+    ]
+    return replace(build(study, found), sums=results.sums(folder, places))
 
 
 def load(folder: Path, study: Study) -> Runs:
@@ -112,11 +126,11 @@ def load(folder: Path, study: Study) -> Runs:
     (rungs 1-4 of the ladder). Raises BadInput for runs that are not this study's, or of two
     schedules.
     """
-    found = {name: runs.read(folder / "runs" / name) for name in study.variants}
+    found = {name: read_runs(folder / "runs" / name) for name in study.variants}
     _check_places(folder, study)
     _check_settings(folder, study, found)
     every = [run for several in found.values() for run in several]
-    marked = iter(runs.mark_incomparable(every, study.varied))
+    marked = iter(mark_incomparable(every, study.varied))
     return {name: [next(marked) for _ in several] for name, several in found.items()}
 
 
@@ -168,7 +182,7 @@ def _time(mine: Mapping[int, Run], theirs: Mapping[int, Run]) -> Time | None:
     if not seconds or not all(seconds.values()):
         return None
     rates = [run.points[-1].iteration / seconds[seed] for seed, run in mine.items()]
-    [images] = {_images_per_iteration(run) for run in mine.values()}
+    [images] = {images_an_iteration(run.manifest.settings) for run in mine.values()}
     logs = [
         math.log(seconds[seed] / _seconds(run))
         for seed, run in theirs.items()
@@ -186,11 +200,6 @@ def _seconds(run: Run) -> float:
     return run.points[-1].seconds or 0.0
 
 
-def _images_per_iteration(run: Run) -> int:
-    settings = run.manifest.settings
-    return int(settings["batch_size"] * (1 + settings["mu"]))
-
-
 def _geometric(logs: Sequence[float]) -> Sample:
     of_logs = statistics.describe(logs)
     ends = of_logs.interval
@@ -203,7 +212,9 @@ def _apart(mine: Mapping[int, Run], theirs: Mapping[int, Run]) -> Apart | None:
     by_seed = []
     for seed in mine.keys() & theirs.keys():
         ours, other = mine[seed], theirs[seed]
-        if _images_per_iteration(ours) != _images_per_iteration(other):
+        if images_an_iteration(ours.manifest.settings) != images_an_iteration(
+            other.manifest.settings
+        ):
             return None
         pairs = zip(ours.points, other.points, strict=False)
         losses = [(a.loss, b.loss) for a, b in pairs if a.iteration == b.iteration]
@@ -234,12 +245,7 @@ def _check_settings(folder: Path, study: Study, found: Runs) -> None:
             if run.manifest.status is not Status.DONE and not is_diverged(run.manifest):
                 continue
             settings = run.manifest.settings
-            place = (
-                folder
-                / "runs"
-                / variant.name
-                / runs.folder_name(*run.key, run.manifest.implementation)
-            )
+            place = folder / "runs" / variant.name / run.name
             for key, value in asked.items():
                 if settings.get(key) != value:
                     raise BadInput(

@@ -9,16 +9,17 @@ from pathlib import Path
 
 from harness.analysis import diff, selection
 from harness.analysis.diff import Diff
-from harness.commands import compare as pipeline
 from harness.commands import verify
-from harness.commands.compare import Question
+from harness.commands.compare import Question, compare
+from harness.commands.plan import Means
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, Incomplete, NoRuns
 from harness.experiment import profile
 from harness.experiment.profile import Profile
 from harness.report import outputs
 from harness.runs.attempt import Limits
-from harness.runs.manifest import Status, write_text
+from harness.runs.files import write_text
+from harness.runs.manifest import Status
 
 SUMMARY, FRESH = "summary.md", "fresh"
 
@@ -43,7 +44,7 @@ class Check:
 
 
 @dataclass
-class Findings:
+class Summary:
     """The summary so far, and what did not hold."""
 
     lines: list[str] = field(default_factory=list)
@@ -61,7 +62,7 @@ def run(check: Check, terminal: Terminal) -> None:
     settings = profile.load(name)
     folder = check.results / name
     question = _question(check, settings, folder)
-    findings = Findings([f"# Accuracy check of {name}", ""])
+    findings = Summary([f"# Accuracy check of {name}", ""])
     steps = (_verify, _diff)
     for step in steps:
         step(check, folder, settings, findings)
@@ -101,11 +102,11 @@ def _question(check: Check, settings: Profile, folder: Path) -> Question:
         results=check.out / FRESH,
         iterations=check.iterations,
         data_dir=check.data_dir,
-        limits=check.limits,
+        means=Means(limits=check.limits),
     )
 
 
-def _verify(check: Check, folder: Path, settings: Profile, findings: Findings) -> None:
+def _verify(check: Check, folder: Path, settings: Profile, findings: Summary) -> None:
     differences = verify.check(folder, settings)
     findings.lines += ["## Outputs from the committed runs", ""]
     if differences:
@@ -115,7 +116,7 @@ def _verify(check: Check, folder: Path, settings: Profile, findings: Findings) -
         findings.lines += [f"✓ every file in `{folder.name}/` is what its runs give, to the byte"]
 
 
-def _diff(check: Check, folder: Path, settings: Profile, findings: Findings) -> None:
+def _diff(check: Check, folder: Path, settings: Profile, findings: Summary) -> None:
     findings.lines += ["", "## Committed accuracies against the base", ""]
     try:
         found, _ = diff.against(folder, settings, check.base)
@@ -127,12 +128,12 @@ def _diff(check: Check, folder: Path, settings: Profile, findings: Findings) -> 
 
 
 def _fresh(
-    question: Question, folder: Path, settings: Profile, findings: Findings, terminal: Terminal
+    question: Question, folder: Path, settings: Profile, findings: Summary, terminal: Terminal
 ) -> None:
     findings.lines += ["## A fresh comparison against the committed accuracies", ""]
     shutil.rmtree(question.results, ignore_errors=True)
     try:
-        pipeline.compare(question, terminal)
+        compare(question, terminal)
     except Incomplete as error:
         findings.lines += [f"✗ {error}", ""]
     committed, _ = diff.now(folder, settings)

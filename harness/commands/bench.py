@@ -11,30 +11,24 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, HarnessError, Incomplete
-from harness.experiment import data, profile
-from harness.implementations.interface import Request
-from harness.implementations.own import Own
-from harness.implementations.torchssl.implementation import TIMES
-from harness.implementations.torchssl.implementation import create as create_torchssl
-from harness.report import bench as bench_report
-from harness.runs import inputs as hand_out
-from harness.runs.execution import child as local
-from harness.runs.execution import console
-from harness.runs.execution.job import Command
-from harness.runs.manifest import write_text
+from harness.experiment.opening import chosen_device, open_experiment
+from harness.implementations import registry
+from harness.implementations.interface import Implementation, Request, Timing
+from harness.implementations.source import commit_here
+from harness.report import bench
+from harness.runs import inputs
+from harness.runs.execution import child
+from harness.runs.files import write_text
 
 SCHEMA = 2
 LABELS = 40  # what the labelled images are makes no step slower
@@ -44,7 +38,7 @@ SUFFIX = "+compile"
 
 
 @dataclass(frozen=True)
-class Question:
+class BenchQuestion:
     """What is to be timed."""
 
     profile: str
@@ -58,60 +52,45 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Contender:
-    """Something that is timed: `block` trains in a folder and returns what it measured."""
+class Timed:
+    """Something that is timed in turn with others: of whom, and what is asked of it."""
 
-    name: str
+    side: Implementation
     variant: str
-    block: Callable[[Path], dict[str, Any]]
+    timing: Timing
+
+    def __str__(self) -> str:
+        return f"{self.side.name} {self.variant}"
 
 
-def run(question: Question, terminal: Terminal) -> None:
-    """Time all contenders in turn, then write and show the table.
+def run(question: BenchQuestion, terminal: Terminal) -> None:
+    """Time all of them in turn, then write and show the table.
 
     Raises BadInput, and Incomplete after all that could be timed is written.
     """
-    name, why = profile.resolve_auto(question.profile)
-    settings = profile.load(name)
-    device = _device(question.device)
-    if unknown := [v for v in question.variants if v.removesuffix(SUFFIX) not in VARIANTS]:
-        raise BadInput(
-            f"VARIANTS {unknown[0]}: unknown; use {', '.join(VARIANTS)}, each also with {SUFFIX}"
-        )
-    dataset = data.open_dataset(settings.data, question.data_dir)
-    request = Request(settings, dataset, LABELS, 0, device)
-    terminal.say(f"Profile {name} ({why}), data {dataset.name}, {device}")
-
-    missing = create_torchssl().unavailable()
-    variants = question.variants or DEFAULT_VARIANTS[device]
-    contenders = [_ours(question, request, variant) for variant in variants]
-    if not missing:
-        contenders.append(_reference(question, request))
-    lost = [f"torchssl: {missing}"] if missing else []
-    for reason in lost:
-        terminal.say(f"{reason}; timing ours alone")
-
-    blocks: dict[Contender, list[dict[str, Any]]] = {}
-    for number in range(1, question.blocks + 1):
-        for contender in contenders:
-            title = f"block {number}/{question.blocks}, {contender.name} {contender.variant}"
-            terminal.say(f"{title}: timing {question.iterations} iterations ...")
-            with tempfile.TemporaryDirectory(prefix="bench-") as workplace:
-                try:
-                    measured = contender.block(Path(workplace))
-                except HarnessError as error:
-                    lost.append(f"{title}: {error}")
-                    terminal.say(f"{title}: failed: {error}")
-                    continue
-            blocks.setdefault(contender, []).append(measured)
-            terminal.say(f"{title}: {1 / measured['seconds_per_iteration']:.2f} iterations/s")
-
+    device = chosen_device(question.device)
+    experiment = open_experiment(question.profile, data_dir=question.data_dir, device=device)
+    profile = experiment.profile
+    request = Request(profile, experiment.dataset, LABELS, 0, device)
+    reference = registry.reference()
+    timed = _ours(question, device)
+    terminal.say(
+        f"Profile {profile.name} ({experiment.why}), data {experiment.dataset.name}, {device}"
+    )
+    lost = []
+    if missing := reference.unavailable():
+        lost.append(f"{reference.name}: {missing}")
+        terminal.say(f"{lost[0]}; timing ours alone")
+    else:
+        timed.append(_reference(question, reference, device))
+    blocks, failed = _blocks(question, timed, request, terminal)
+    lost += failed
     if not blocks:
         raise Incomplete("nothing could be timed: " + "; ".join(lost))
     result = _result(question, request, blocks)
-    folder = question.results / name
+    folder = question.results / profile.name
     write_text(folder / "bench.json", json.dumps(result, indent=1) + "\n")
-    markdown = bench_report.markdown(result, settings)
+    markdown = bench.markdown(result, profile)
     write_text(folder / "bench.md", markdown)
     terminal.say()
     terminal.markdown(markdown)
@@ -120,58 +99,66 @@ def run(question: Question, terminal: Terminal) -> None:
         raise Incomplete("not all could be timed: " + "; ".join(lost))
 
 
-def _ours(question: Question, request: Request, variant: str) -> Contender:
-    precision, compiled = variant.removesuffix(SUFFIX), variant.endswith(SUFFIX)
-    command = Own().benchmark_command(
-        request, question.discard, question.iterations, precision, compiled
-    )
-    return Contender("own", variant, partial(_own_block, command, request))
+def _blocks(
+    question: BenchQuestion, timed: Sequence[Timed], request: Request, terminal: Terminal
+) -> tuple[dict[Timed, list[dict[str, Any]]], list[str]]:
+    """What each block measured, and what failed, a line each."""
+    blocks: dict[Timed, list[dict[str, Any]]] = {}
+    lost = []
+    for number in range(1, question.blocks + 1):
+        for one in timed:
+            title = f"block {number}/{question.blocks}, {one}"
+            terminal.say(f"{title}: timing {question.iterations} iterations ...")
+            with tempfile.TemporaryDirectory(prefix="bench-") as workplace:
+                try:
+                    measured = _block(one, request, Path(workplace))
+                except HarnessError as error:
+                    lost.append(f"{title}: {error}")
+                    terminal.say(f"{title}: failed: {error}")
+                    continue
+            blocks.setdefault(one, []).append(measured)
+            terminal.say(f"{title}: {1 / measured['seconds_per_iteration']:.2f} iterations/s")
+    return blocks, lost
 
 
-def _reference(question: Question, request: Request) -> Contender:
-    # It knows one precision only: torch's own, which on CUDA convolves in tf32.
-    variant = "fp32, tf32 convolutions" if request.device == "cuda" else "fp32"
-    return Contender("torchssl", variant, partial(_torchssl_block, question, request))
-
-
-def _own_block(command: Command, request: Request, folder: Path) -> dict[str, Any]:
-    hand_out.data_and_split(request, folder)
-    _run(command, folder)
-    text = (folder / console.HEAD).read_text(encoding="utf-8")
-    try:
-        measured: dict[str, Any] = json.loads(text[text.index("{\n") :])
-    except ValueError as error:
-        raise HarnessError(f"own_impl.benchmark printed no result ({error})") from error
-    return measured
-
-
-def _torchssl_block(question: Question, request: Request, folder: Path) -> dict[str, Any]:
-    """An evaluation in the middle of the counted iterations is timed by the gap that it leaves."""
-    iterations = question.discard + question.iterations + 1
-    evaluated = question.discard + question.iterations // 2
-    settings = request.profile.model_copy(
-        update={"iterations": iterations, "eval_every": evaluated}
-    )
-    short = Request(settings, request.dataset, request.labels, request.seed, request.device)
-    hand_out.data_and_split(request, folder)
-    _run(create_torchssl().benchmark_command(short, folder), folder)
-    content: dict[str, Any] = json.loads((folder / TIMES).read_text(encoding="utf-8"))
-    steps = np.diff(content.pop("times"))  # entry k: from update k to update k + 1
-    counted = np.delete(steps, evaluated)[question.discard :]
-    seconds = float(np.mean(counted))
-    evaluation = max(0.0, float(steps[evaluated]) - seconds)
-    timed = {"seconds_per_iteration": seconds, "seconds_per_evaluation": evaluation}
-    return content | timed
-
-
-def _run(command: Command, folder: Path) -> None:
-    ended = local.run(command, folder)
+def _block(one: Timed, request: Request, folder: Path) -> dict[str, Any]:
+    """Train in a fresh folder; what it measured. Raises HarnessError."""
+    inputs.data_and_split(request, folder)
+    command = one.side.benchmark_command(request, folder, one.timing)
+    if command is None:
+        raise HarnessError(f"{one.side.name} cannot be timed")
+    ended = child.run(command, folder)
     if ended.code != 0:
         raise HarnessError(f"exit code {ended.code}: {ended.last_line}")
+    return one.side.timed(folder, one.timing)
+
+
+def _ours(question: BenchQuestion, device: str) -> list[Timed]:
+    """Ours in each variant that is asked for. Raises BadInput for an unknown one."""
+    variants = question.variants or DEFAULT_VARIANTS[device]
+    if unknown := [v for v in variants if v.removesuffix(SUFFIX) not in VARIANTS]:
+        raise BadInput(
+            f"VARIANTS {unknown[0]}: unknown; use {', '.join(VARIANTS)}, each also with {SUFFIX}"
+        )
+    own = registry.create("own")
+    return [
+        Timed(own, v, _timing(question, v.removesuffix(SUFFIX), v.endswith(SUFFIX)))
+        for v in variants
+    ]
+
+
+def _reference(question: BenchQuestion, reference: Implementation, device: str) -> Timed:
+    # It knows one precision only: torch's own, which on CUDA convolves in tf32.
+    variant = "fp32, tf32 convolutions" if device == "cuda" else "fp32"
+    return Timed(reference, variant, _timing(question, "fp32", False))
+
+
+def _timing(question: BenchQuestion, precision: str, compiled: bool) -> Timing:
+    return Timing(question.discard, question.iterations, precision, compiled)
 
 
 def _result(
-    question: Question, request: Request, blocks: dict[Contender, list[dict[str, Any]]]
+    question: BenchQuestion, request: Request, blocks: dict[Timed, list[dict[str, Any]]]
 ) -> dict[str, Any]:
     first = next(iter(blocks.values()))[0]
     settings = request.profile
@@ -199,22 +186,23 @@ def _result(
             "torch": first["torch_version"],
             **{name: version(name) for name in ("numpy", "torchvision", "pillow")},
         },
-        "own_commit": Own().commit(),
-        "torchssl_commit": create_torchssl().commit() if "torchssl" in _names(blocks) else "",
+        "own_commit": commit_here(),
+        "torchssl_commit": _commit_of_reference(blocks),
         "contenders": [
             {
-                "name": contender.name,
-                "variant": contender.variant,
+                "name": one.side.name,
+                "variant": one.variant,
                 "median": _median(measured),
                 "blocks": measured,
             }
-            for contender, measured in blocks.items()
+            for one, measured in blocks.items()
         ],
     }
 
 
-def _names(blocks: dict[Contender, list[dict[str, Any]]]) -> set[str]:
-    return {contender.name for contender in blocks}
+def _commit_of_reference(blocks: dict[Timed, list[dict[str, Any]]]) -> str:
+    reference = registry.reference()
+    return reference.commit() if reference.name in {one.side.name for one in blocks} else ""
 
 
 def _median(blocks: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -227,17 +215,6 @@ def _median(blocks: Sequence[dict[str, Any]]) -> dict[str, Any]:
             values = [block[key] for block in blocks]
             result[key] = None if None in values else median(values)
     return result
-
-
-def _device(asked: str) -> str:
-    import torch
-
-    there = torch.cuda.is_available()
-    if asked not in ("auto", "cpu", "cuda"):
-        raise BadInput(f"DEVICE {asked}: unknown; use auto, cpu or cuda")
-    if asked == "cuda" and not there:
-        raise BadInput("DEVICE cuda: torch finds no CUDA device here; use DEVICE=cpu")
-    return "cuda" if there and asked != "cpu" else "cpu"
 
 
 def _processor() -> str:

@@ -13,26 +13,27 @@ from typing import Annotated
 import typer
 
 from harness.analysis import diff as diff_module
-from harness.analysis import status as status_module
 from harness.analysis.selection import RULES
-from harness.commands import accuracy_check, arguments, bench
-from harness.commands import compare as pipeline
-from harness.commands import parity as proof
-from harness.commands import study as study_run
-from harness.commands import tensorboard as tensorboard_module
-from harness.commands import verify as verify_module
+from harness.commands import accuracy_check, arguments
+from harness.commands import bench as bench_command
+from harness.commands import compare as compare_command
+from harness.commands import parity as parity_command
+from harness.commands import status as status_command
+from harness.commands import study as study_command
+from harness.commands import table as table_command
+from harness.commands import tensorboard as tensorboard_command
+from harness.commands import verify as verify_command
+from harness.commands.plan import Means
 from harness.commands.terminal import Terminal
-from harness.errors import BadInput, CheckFailed, HarnessError, NoRuns
-from harness.experiment import profile as profile_module
+from harness.errors import BadInput, CheckFailed, HarnessError
+from harness.experiment import profile as profiles
 from harness.experiment import study as studies
 from harness.experiment.settings_file import CONFIGS
 from harness.implementations import logs, registry
-from harness.report import markdown, outputs
-from harness.report.study import outputs as study_files
+from harness.implementations.reported import Point
 from harness.runs.attempt import Limits
 from harness.runs.execution import slurm
 from harness.runs.execution.lock import only_one
-from harness.runs.manifest import Point
 
 app = typer.Typer(
     add_completion=False,
@@ -53,7 +54,7 @@ INTERRUPTED = 130  # what Typer makes of Ctrl-C
 
 ProfileOption = Annotated[
     str,
-    typer.Option(help=f"auto (cifar10 with CUDA, else quick), {', '.join(profile_module.names())}"),
+    typer.Option(help=f"auto (cifar10 with CUDA, else quick), {', '.join(profiles.names())}"),
 ]
 ResultsOption = Annotated[Path, typer.Option(help="folder; a folder <profile> is made in it")]
 
@@ -94,7 +95,7 @@ def compare(
     """
     if executor not in EXECUTORS:
         raise BadInput(f"EXECUTOR {executor}: unknown; use {', '.join(EXECUTORS)}")
-    question = pipeline.Question(
+    question = compare_command.Question(
         labels=arguments.whole_numbers("LABELS", labels),
         seeds=arguments.whole_numbers("SEEDS", seeds),
         implementations=list(dict.fromkeys(implementations.split())),
@@ -102,13 +103,15 @@ def compare(
         results=results,
         iterations=arguments.iterations(iterations),
         data_dir=Path(data_dir) if data_dir else None,
-        jobs=jobs,
-        limits=Limits(retries=retries, patience=patience),
-        slurm=slurm.read_settings(slurm_config) if executor == "slurm" else None,
+        means=Means(
+            jobs=jobs,
+            limits=Limits(retries=retries, patience=patience),
+            slurm=slurm.read_settings(slurm_config) if executor == "slurm" else None,
+        ),
     )
     if not question.implementations:
         raise BadInput(f"IMPLEMENTATIONS: none named; use {' '.join(registry.names())}")
-    pipeline.compare(question, Terminal())
+    compare_command.compare(question, Terminal())
 
 
 @app.command()
@@ -121,10 +124,9 @@ def table(
 ) -> None:
     """Write all tables and figures again from the runs that are there, and show the table."""
     if not selection:
-        pipeline.rebuild(results, profile, Terminal())
+        table_command.rebuild(results, profile, Terminal())
     elif selection in RULES:
-        folder, settings = _existing(results, profile)
-        Terminal().markdown(markdown.render(outputs.under(folder, settings, selection)))
+        table_command.show_under(results, profile, selection, Terminal())
     else:
         raise BadInput(f"SELECTION {selection}: unknown; use {', '.join(RULES)}")
 
@@ -145,14 +147,14 @@ def parity(
 
     Example: python -m harness parity --profile quick
     """
-    asked = proof.Climb(
+    asked = parity_command.LadderQuestion(
         profile=profile,
         labels=arguments.one_number("LABELS", labels),
         seed=arguments.one_number("SEED", seed),
         data_dir=Path(data_dir) if data_dir else None,
         results=results,
     )
-    proof.climb(asked, Terminal())
+    parity_command.climb(asked, Terminal())
 
 
 @app.command()
@@ -174,7 +176,7 @@ def read(
 @app.command()
 def report(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
     """Write report.html (and all else that the runs give) again, and say where it is."""
-    pipeline.rebuild(results, profile, Terminal())
+    table_command.rebuild(results, profile, Terminal())
 
 
 @app.command()
@@ -185,11 +187,12 @@ def verify(
 ) -> None:
     """Build every output again from the runs; exit 1 names the first file and line that differ."""
     if study:
-        folder = study_files.require(results, study)
-        Terminal().say(f"{folder}: every output is what runs/ give, to the byte")
-        return
-    folder, settings = _existing(results, profile)
-    verify_module.require(folder, settings)
+        definition = studies.load(study)
+        folder = studies.place(results, study)
+        verify_command.require(verify_command.check_study(folder, definition))
+    else:
+        folder, settings = table_command.existing(results, profile)
+        verify_command.require(verify_command.check(folder, settings))
     Terminal().say(f"{folder}: every output is what runs/ give, to the byte")
 
 
@@ -209,7 +212,7 @@ def diff(
     """
     if format not in FORMATS:
         raise BadInput(f"FORMAT {format}: unknown; use {', '.join(FORMATS)}")
-    folder, settings = _existing(results, profile)
+    folder, settings = table_command.existing(results, profile)
     found, before = diff_module.against(folder, settings, base)
     if accept:
         with only_one(folder):
@@ -260,13 +263,13 @@ def status(
     For any results folder, while something runs in it or later. `auto`: all profiles and studies.
     """
     if study:
-        profiles, names = [], [studies.load(study).name]
+        shown, names = [], [studies.load(study).name]
     elif profile == "auto":
-        profiles, names = profile_module.names(), studies.names()
+        shown, names = profiles.names(), studies.names()
     else:
-        profiles, names = [profile_module.load(profile).name], []
-    folders = [study_files.place(results, name) for name in names]
-    status_module.show(results, profiles, folders, Terminal())
+        shown, names = [profiles.load(profile).name], []
+    folders = [studies.place(results, name) for name in names]
+    status_command.show(results, shown, folders, Terminal())
 
 
 @app.command()
@@ -277,8 +280,8 @@ def tensorboard(
     serve: Annotated[bool, typer.Option(help="or only write the event files")] = True,
 ) -> None:
     """Show both implementations' curves in TensorBoard, under the same names."""
-    folder, _ = _existing(results, profile)
-    tensorboard_module.show(folder, Terminal(), serve, port)
+    folder, _ = table_command.existing(results, profile)
+    tensorboard_command.show(folder, Terminal(), serve, port)
 
 
 @app.command(name="bench")
@@ -301,7 +304,7 @@ def bench_(
 
     Example: python -m harness bench --profile quick --variants "fp32 fp32+compile"
     """
-    question = bench.Question(
+    question = bench_command.BenchQuestion(
         profile=profile,
         device=device,
         variants=tuple(dict.fromkeys(variants.split())),
@@ -311,7 +314,7 @@ def bench_(
         results=results,
         data_dir=Path(data_dir) if data_dir else None,
     )
-    bench.run(question, Terminal())
+    bench_command.run(question, Terminal())
 
 
 @app.command(name="study")
@@ -343,19 +346,18 @@ def study_(
     Example: python -m harness study --name ema --iterations 40 --seeds 0 --results /tmp/look
     """
     if not name:
-        study_run.describe(Terminal())
+        study_command.describe(Terminal())
         return
-    question = study_run.Question(
+    question = study_command.StudyQuestion(
         name=name,
         results=results,
         labels=arguments.whole_numbers("LABELS", labels) if labels else None,
         seeds=arguments.whole_numbers("SEEDS", seeds) if seeds else None,
         iterations=arguments.iterations(iterations),
         data_dir=Path(data_dir) if data_dir else None,
-        jobs=jobs,
-        limits=Limits(retries=retries, patience=patience),
+        means=Means(jobs=jobs, limits=Limits(retries=retries, patience=patience)),
     )
-    study_run.study(question, Terminal())
+    study_command.study(question, Terminal())
 
 
 def main() -> int:
@@ -385,11 +387,3 @@ def main() -> int:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _existing(results: Path, name: str) -> tuple[Path, profile_module.Profile]:
-    name, _ = profile_module.resolve_auto(name)
-    settings = profile_module.load(name)
-    if not (results / name / "runs").is_dir():
-        raise NoRuns(results / name)
-    return results / name, settings

@@ -1,27 +1,28 @@
-"""`make parity`: climb the ladder for a profile, show it, keep it."""
+"""parity: climb the ladder for a profile, show it, keep it."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands.terminal import Terminal
 from harness.errors import CheckFailed
-from harness.experiment import data, profile, split
+from harness.experiment.opening import open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
 from harness.parity import checklist, ladder
-from harness.parity.checklist import Rung
-from harness.report.figures import step_drift as drift
+from harness.parity.checklist import Check, Rung
+from harness.report.figures import step_drift
 from harness.report.figures.curves import render
-from harness.runs import manifest as records
+from harness.runs.files import write_bytes
 
 FIGURE = "step-drift"
 
 
 @dataclass(frozen=True)
-class Climb:
+class LadderQuestion:
     """What the user asked for."""
 
     profile: str
@@ -31,21 +32,24 @@ class Climb:
     results: Path
 
 
-def climb(asked: Climb, terminal: Terminal) -> None:
+def climb(asked: LadderQuestion, terminal: Terminal) -> None:
     """The eight rungs of one profile, on the CPU whatever the profile needs for training.
 
-    Raises CheckFailed if one does not hold, Incomplete without TorchSSL, BadInput.
+    Raises CheckFailed if one does not hold, Incomplete without the reference, BadInput.
     """
-    name, why = profile.resolve_auto(asked.profile)
-    settings = profile.load(name)
-    dataset = data.open_dataset(settings.data, asked.data_dir)
-    split.check_labels(asked.labels, dataset)
-    mine, reference = registry.create("own"), registry.create("torchssl")
-    request = Request(settings, dataset, asked.labels, asked.seed, "cpu")
-    terminal.say(f"Profile {name} ({why}), data {dataset.name}, seed {asked.seed}, on the CPU")
+    experiment = open_experiment(
+        asked.profile, data_dir=asked.data_dir, labels=[asked.labels], device="cpu"
+    )
+    profile, dataset = experiment.profile, experiment.dataset
+    mine, reference = registry.create("own"), registry.reference()
+    request = Request(profile, dataset, asked.labels, asked.seed, "cpu")
+    terminal.say(
+        f"Profile {profile.name} ({experiment.why}), data {dataset.name}, seed {asked.seed}, on "
+        "the CPU"
+    )
     began = time.monotonic()
     found = ladder.climb(mine, reference, request, terminal.say)
-    folder = asked.results / name
+    folder = asked.results / profile.name
     about = {
         "data": dataset.name,
         "labels": asked.labels,
@@ -53,11 +57,13 @@ def climb(asked: Climb, terminal: Terminal) -> None:
         "own_commit": mine.commit(),
         "torchssl_commit": reference.commit(),
     }
-    checklist.write(folder, name, about, found.rungs)
-    caption = f"profile {name}, {dataset.name}: own step against TorchSSL's on equal batches"
-    drawn = drift.step_drift(found.drift, caption)
+    checklist.write(folder, profile.name, about, found.rungs)
+    caption = (
+        f"profile {profile.name}, {dataset.name}: own step against TorchSSL's on equal batches"
+    )
+    drawn = step_drift.step_drift(found.drift, caption)
     for kind in ("svg", "png"):
-        records.write_bytes(folder / f"{FIGURE}.{kind}", render(drawn, kind))
+        write_bytes(folder / f"{FIGURE}.{kind}", render(drawn, kind))
     show(found.rungs, terminal)
     terminal.say(f"  {folder / checklist.FILE}, {time.monotonic() - began:.0f} s")
     lacking = [rung for rung in found.rungs if not rung.holds]
@@ -66,7 +72,7 @@ def climb(asked: Climb, terminal: Terminal) -> None:
         raise CheckFailed(f"rung {first.number}, {first.name}: {first.first_difference}")
 
 
-def show(rungs: tuple[Rung, ...], terminal: Terminal) -> None:
+def show(rungs: Sequence[Rung], terminal: Terminal) -> None:
     """The checklist: each rung with what was measured and what it may be."""
     rows = []
     for rung in rungs:
@@ -75,15 +81,10 @@ def show(rungs: tuple[Rung, ...], terminal: Terminal) -> None:
         equal = [check for check in rung.checks if check.tolerance == "equal" and check.holds]
         if equal:
             rows.append(("", "", "", f"{len(equal)} settings", "equal"))
-        rows += [
-            (
-                "",
-                "",
-                "" if check.holds else "<-",
-                f"{check.quantity}: {check.measured}",
-                check.tolerance,
-            )
-            for check in rung.checks
-            if check not in equal
-        ]
+        rows += [_row(check) for check in rung.checks if check not in equal]
     terminal.table("The ladder", ("", "rung", "", "measured", "tolerance"), rows)
+
+
+def _row(check: Check) -> tuple[str, str, str, str, str]:
+    mark = "" if check.holds else "<-"
+    return "", "", mark, f"{check.quantity}: {check.measured}", check.tolerance

@@ -14,7 +14,7 @@ from typing import Any
 from harness.analysis import status
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, NoRuns
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 FOLDER = ".tensorboard"  # hidden: made from runs/ at any time, and no result
 TAGS = {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -15,14 +14,8 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from harness.implementations.interface import Progress
-from harness.runs.manifest import Point
-
-
-class Watcher(Protocol):
-    """Told how a run goes, about twice a second."""
-
-    def update(self, progress: Progress | None, latest: Point | None) -> None: ...
+from harness.implementations.reported import Point, Progress
+from harness.runs.progress import duration
 
 
 class Terminal:
@@ -133,16 +126,3 @@ def describe(progress: Progress, latest: Point | None) -> str:
     if mask is not None:
         parts.append(f"mask {mask:.2f}")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """`48s`, `3m 20s`, `2h 05m`, `3d 4h`."""
-    whole = max(0, round(seconds))
-    minutes, s = divmod(whole, 60)
-    hours, m = divmod(minutes, 60)
-    days, h = divmod(hours, 24)
-    if days:
-        return f"{days}d {h}h"
-    if hours:
-        return f"{hours}h {m:02d}m"
-    return f"{minutes}m {s:02d}s" if minutes else f"{s}s"

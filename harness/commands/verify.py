@@ -7,14 +7,18 @@ from importlib import metadata
 from itertools import zip_longest
 from pathlib import Path
 
-from harness.errors import CheckFailed, NoRuns
+from harness.analysis import accepted, results
+from harness.analysis import study as findings
+from harness.commands import table
+from harness.errors import CheckFailed
 from harness.experiment.profile import Profile
+from harness.experiment.study import Study
 from harness.implementations.interface import REPOSITORY
-from harness.parity import kept as checklist
 from harness.report import outputs
+from harness.report.study import outputs as study_outputs
 
 BINARY = (".png",)
-INPUTS = ("runs", checklist.ACCEPTED)
+INPUTS = ("runs", accepted.FILE)
 INPUT_PREFIXES = (".", "parity", "step-drift", "bench")  # made by their own commands
 DRAWING = ("matplotlib", "numpy", "pandas", "pillow", "contourpy", "jinja2", "scipy")
 CONTEXT = 40  # characters shown on either side of the first difference in a line
@@ -25,9 +29,16 @@ def check(folder: Path, profile: Profile) -> list[str]:
 
     Nothing is written. Raises BadInput where there are no runs, or a run cannot be read.
     """
-    if not (folder / "runs").is_dir():
-        raise NoRuns(folder)
-    return differences(folder, outputs.build(folder, profile))
+    table.require_runs(folder)
+    return differences(folder, outputs.build(results.read(folder), profile))
+
+
+def check_study(folder: Path, study: Study) -> list[str]:
+    """As `check`, of a study."""
+    again = f"make study NAME={study.name}"
+    table.require_runs(folder, again)
+    built = study_outputs.build(findings.read(folder, study))
+    return differences(folder, built, f"'{again}' writes it")
 
 
 def differences(
@@ -46,11 +57,10 @@ def differences(
     return found
 
 
-def require(folder: Path, profile: Profile) -> None:
+def require(found: list[str]) -> None:
     """Raise CheckFailed that names the first file and line that differ."""
-    differences = check(folder, profile)
-    if differences:
-        raise CheckFailed(failure(differences))
+    if found:
+        raise CheckFailed(failure(found))
 
 
 def failure(differences: list[str]) -> str:

@@ -24,3 +24,17 @@ def read(path: Path, model: type[Model]) -> Model:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "(the file)"
         raise BadInput(f"{path}: {key}: {first['msg']}; correct the file") from error
+
+
+def read_json(path: Path, model: type[Model], remedy: str) -> Model | None:
+    """Read `path` as `model`; None where there is no such file. Raises BadInput with `remedy`."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(the file)"
+        raise BadInput(f"{path}: {key}: {first['msg']}; {remedy}") from error

@@ -103,6 +103,11 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def place(results: Path, name: str) -> Path:
+    """The folder of a study's runs and outputs."""
+    return results / "studies" / name
+
+
 def path_of(name: str) -> Path:
     """The file of a study."""
     return FOLDER / f"{name}.yaml"

@@ -19,15 +19,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from harness.errors import HarnessError
+from harness.experiment.contender import Contender
 from harness.experiment.data import Dataset
 from harness.experiment.profile import Profile
-from harness.parity.terms import Resolved
-from harness.runs.execution.job import Command
-from harness.runs.manifest import Facts, Point
+from harness.implementations.reported import Facts, Point, Progress, Resolved
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DATA, LABELLED, INITIAL_WEIGHTS = "data", "labelled.npy", "initial.safetensors"
 FINAL_WEIGHTS = "final-ema.safetensors"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A child process: an argument list, never a shell string, and additions to its environment.
+
+    `files` are written into its folder before it starts: name -> text.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,43 +68,47 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a running run is: updates made, of how many, in how many seconds of training.
+class Timing:
+    """What is timed: `timed` iterations after `discard` others, at a precision of ours."""
 
-    `first` is the update at which those seconds began: not 0 where only a resumption's are known.
-    """
-
-    iteration: int
-    iterations: int
-    seconds: float
-    mask: float | None = None
-    first: int = 0
-
-    @property
-    def rate(self) -> float:
-        """Iterations a second."""
-        return (self.iteration - self.first) / self.seconds if self.seconds > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """Of a run that leaves something out: of which implementation, and what a reader must know."""
-
-    of: str
-    note: str
+    discard: int
+    timed: int
+    precision: str = "fp32"
+    compiled: bool = False
 
 
 class Implementation(ABC):
-    """One way to train FixMatch. It evaluates at least after `profile.evaluated_after()`."""
+    """A code base that trains. It evaluates at least after `profile.evaluated_after()`.
 
-    name: str
-    title: str
+    It starts nothing and writes nothing itself: it says what is to be run, and reads what that
+    left. One object is of one contender, whose name, title and changes are its own.
+    """
+
     declares = False  # whether there is a `declare_command`
     not_restored: tuple[str, ...] = ()  # what is lost when it goes on from a checkpoint
-    # Settings that it trains with in place of the profile's, by `comparability.FIELDS`: what is
-    # `asked` of it has them, and rung 4 takes them as declared, of it and of nobody else.
-    departs: ClassVar[Mapping[str, Any]] = {}
-    baseline: Baseline | None = None  # it is no candidate, but what one is held against
+    # Settings that it has no other values of than these, by `algorithms.FIELDS`.
+    fixed: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, contender: Contender) -> None:
+        self.contender = contender
+
+    @property
+    def name(self) -> str:
+        """Of the contender: in folders, files and tables."""
+        return self.contender.name
+
+    @property
+    def title(self) -> str:
+        """Of the contender, for people."""
+        return self.contender.title
+
+    @property
+    def departs(self) -> Mapping[str, Any]:
+        """Settings that it trains with in place of the profile's.
+
+        What is `asked` of it has them, and rung 4 takes them as declared, of it and of nobody else.
+        """
+        return {**self.fixed, **self.contender.changes}
 
     def asked(self, request: Request) -> Request:
         """What is asked of it where `request` is asked of all."""
@@ -112,7 +128,7 @@ class Implementation(ABC):
 
     @abstractmethod
     def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
-        """Trains in `folder`; writes there what settings files the child needs.
+        """Trains in `folder`, with the settings files that the child needs.
 
         `resume`: go on from the checkpoint in `folder`, appending to the log there.
         """
@@ -147,6 +163,26 @@ class Implementation(ABC):
     def answer_command(self, folder: Path) -> Command | None:
         """Answers the ladder's questions in `folder` (see `parity.question`); None: cannot."""
         return None
+
+    def judge_command(
+        self, weights: Path, images: Path, profile: Profile, device: str, out: Path
+    ) -> Command | None:
+        """Writes what `weights` say of `images` (.npy, (N, 32, 32, 3) uint8) to `out`.
+
+        `out`: .npy, (N, classes) float32. None: it cannot evaluate weights that are given to it.
+        """
+        return None
+
+    def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command | None:
+        """Trains in `folder` and times its iterations; None: it cannot be timed."""
+        return None
+
+    def timed(self, folder: Path, asked: Timing) -> dict[str, Any]:
+        """What `benchmark_command` measured in `folder`: at least `seconds_per_iteration`.
+
+        Raises HarnessError where it left no measurement.
+        """
+        raise HarnessError(f"{self.name} cannot be timed")
 
     @abstractmethod
     def progress(self, folder: Path) -> Progress | None:

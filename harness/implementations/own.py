@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from harness.errors import HarnessError
+from harness.experiment.algorithms import FIELDS, OWN_FIELDS
 from harness.experiment.profile import Profile
 from harness.implementations import checkpoints
 from harness.implementations.interface import (
@@ -16,22 +18,21 @@ from harness.implementations.interface import (
     INITIAL_WEIGHTS,
     LABELLED,
     REPOSITORY,
+    Command,
     Implementation,
-    Progress,
     Request,
+    Timing,
 )
 from harness.implementations.logs.own import read, starts
-from harness.implementations.source import commit_of
-from harness.parity.terms import FIELDS, OWN_FIELDS, Resolved
-from harness.runs.execution.job import Command
-from harness.runs.manifest import Facts, Point
+from harness.implementations.reported import Facts, Point, Progress, Resolved
+from harness.implementations.source import commit_here
+
+TIMES = "times.json"
 
 
 class Own(Implementation):
     """See `own_impl`; its settings carry the names of the profile's."""
 
-    name = "own"
-    title = "FixMatch (own)"
     checkpoint_every = 100  # iterations at least: what a stop costs at most
     declares = True
 
@@ -39,7 +40,7 @@ class Own(Implementation):
         return None
 
     def commit(self) -> str:
-        return commit_of(REPOSITORY, only=("harness", "own_impl", "configs"))
+        return commit_here()
 
     def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
         options = {
@@ -79,24 +80,40 @@ class Own(Implementation):
         }
         return options | profile.hyper_parameters() | {"eval_every": None} | dict(request.options)
 
-    def benchmark_command(
-        self, request: Request, discard: int, timed: int, precision: str, compiled: bool
+    def judge_command(
+        self, weights: Path, images: Path, profile: Profile, device: str, out: Path
     ) -> Command:
-        """Times training in a folder that holds `data/`; prints what it measured as JSON."""
-        profile = request.profile
-        options = profile.hyper_parameters() | {
+        options: dict[str, object] = {
+            "weights": weights.resolve(),
+            "images": images.resolve(),
+            "depth": profile.depth,
+            "widen-factor": profile.widen_factor,
+            "device": device,
+            "out": out.resolve(),
+        }
+        return _command("own_impl.judge", options)
+
+    def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command:
+        options = request.profile.hyper_parameters() | {
             "eval_every": None,
             "data-dir": DATA,
             "num-labeled": request.labels,
             "seed": request.seed,
             "device": request.device,
-            "precision": precision,
-            "discard": discard,
-            "timed": timed,
+            "precision": asked.precision,
+            "compile": asked.compiled,
+            "discard": asked.discard,
+            "timed": asked.timed,
+            "json": TIMES,
         }
-        command = _command("own_impl.benchmark", options)
-        flag = "--compile" if compiled else "--no-compile"
-        return Command((*command.argv, flag), command.environment)
+        return _command("own_impl.benchmark", options)
+
+    def timed(self, folder: Path, asked: Timing) -> dict[str, Any]:
+        try:
+            measured: dict[str, Any] = json.loads((folder / TIMES).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise HarnessError(f"own_impl.benchmark left no result ({error})") from error
+        return measured
 
     def log(self, folder: Path) -> Path:
         return folder / "metrics.jsonl"

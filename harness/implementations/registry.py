@@ -1,4 +1,4 @@
-"""The implementations that can be compared, by name: an explicit list."""
+"""Which implementations there are, and which contenders enter with them: explicit lists."""
 
 from __future__ import annotations
 
@@ -6,41 +6,62 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import BadInput
-from harness.implementations.interface import Baseline, Implementation
-from harness.implementations.labelled_only import LabelledOnly
+from harness.experiment import contender as contenders
+from harness.experiment.contender import Contender
+from harness.implementations.interface import Implementation
 from harness.implementations.own import Own
-from harness.implementations.torchssl.implementation import create as create_torchssl
+from harness.implementations.torchssl.implementation import TorchSSL
 
-_CREATE: dict[str, Callable[[], Implementation]] = {
-    "own": Own,
-    "torchssl": create_torchssl,
-    "labelled_only": LabelledOnly,
-}
+Make = Callable[[Contender], Implementation]
+
+_IMPLEMENTATIONS: dict[str, Make] = {"own": Own, "torchssl": TorchSSL}
+_FURTHER: dict[str, Contender] = {}  # contenders without a file in configs/contenders
 
 
-def register(name: str, make: Callable[[], Implementation]) -> None:
-    """Add an implementation, or put another one in the place of that name."""
-    _CREATE[name] = make
+def register(make: Make, contender: Contender) -> None:
+    """Add an implementation, and the contender that enters with it."""
+    _IMPLEMENTATIONS[contender.implementation] = make
+    _FURTHER[contender.name] = contender
 
 
 def names() -> list[str]:
-    """The implementations that there are."""
-    return sorted(_CREATE)
+    """The contenders that there are."""
+    return sorted({*contenders.names(), *_FURTHER})
+
+
+def contender(name: str) -> Contender:
+    """The contender of that name. Raises BadInput for an unknown one."""
+    if name in _FURTHER:
+        return _FURTHER[name]
+    if name not in contenders.names():
+        raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
+    return contenders.load(name)
 
 
 def create(name: str) -> Implementation:
-    """The implementation of that name. Raises BadInput for an unknown one."""
-    if name not in _CREATE:
-        raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
-    return _CREATE[name]()
+    """The implementation of the contender of that name. Raises BadInput for an unknown one."""
+    entered = contender(name)
+    if entered.implementation not in _IMPLEMENTATIONS:
+        known = ", ".join(sorted(_IMPLEMENTATIONS))
+        raise BadInput(
+            f"contender {name}: implementation {entered.implementation}: unknown; use {known}"
+        )
+    return _IMPLEMENTATIONS[entered.implementation](entered)
+
+
+def reference() -> Implementation:
+    """The implementation that others are held against."""
+    return create(contenders.reference())
 
 
 def departs(name: str) -> Mapping[str, Any]:
-    """The settings that the implementation of that name declares to change; none if unknown."""
+    """The settings that the contender of that name declares to change; none if it is unknown."""
     return create(name).departs if name in names() else {}
 
 
-def baselines() -> dict[str, Baseline]:
-    """The implementations that are baselines, by name."""
-    found = ((name, create(name).baseline) for name in names())
-    return {name: baseline for name, baseline in found if baseline is not None}
+def entered() -> dict[str, Contender]:
+    """All contenders by name, in the order of their styles: those without one come last."""
+    found = [contender(name) for name in names()]
+    last = 1 + max((one.style or 0 for one in found), default=0)
+    found.sort(key=lambda one: (last if one.style is None else one.style, one.name))
+    return {one.name: one for one in found}

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import git
 
+from harness.implementations.interface import REPOSITORY
+
 
 def commit_of(folder: Path, only: Sequence[str] = ()) -> str:
     """The commit checked out in `folder`; '' if there is none.
@@ -21,6 +23,11 @@ def commit_of(folder: Path, only: Sequence[str] = ()) -> str:
         return commit + "-dirty" * dirty
     except (git.GitError, ValueError, OSError):  # git itself may refuse: 'safe.directory'
         return ""
+
+
+def commit_here() -> str:
+    """The commit of this checkout, `-dirty` where what compares and trains differs from it."""
+    return commit_of(REPOSITORY, only=("harness", "own_impl", "configs"))
 
 
 def source_sha256(folder: Path) -> str:

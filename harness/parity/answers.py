@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import log_softmax
 
-from harness.parity.checklist import Check, Rung
+from harness.parity.checklist import Check, Rung, check, rung
 from harness.parity.question import MODES, OPERATIONS, PRECISIONS
 
 Arrays = dict[str, NDArray[Any]]
@@ -36,7 +36,7 @@ def network(mine: Path, theirs: Path) -> Rung:
     ours, reference = _json(mine / "parameters.json"), _json(theirs / "parameters.json")
     checks = [_parameters(ours, reference)]
     if not checks[0].holds or not (mine / "network.npz").exists():
-        return Rung(5, "same network", tuple(checks))
+        return rung(5, "same network", tuple(checks))
     logits, expected = load(mine / "network.npz"), load(theirs / "network.npz")
     for precision in PRECISIONS:
         for mode in MODES:
@@ -44,8 +44,8 @@ def network(mine: Path, theirs: Path) -> Rung:
             size = _largest(logits[key] - expected[key])
             tolerance = LOGITS[precision]
             name = f"logits, {precision}, {'training' if mode == 'train' else 'evaluation'} mode"
-            checks.append(Check(name, f"{size:.1e}", f"at most {tolerance:.0e}", size <= tolerance))
-    return Rung(5, "same network", tuple(checks))
+            checks.append(check(name, f"{size:.1e}", f"at most {tolerance:.0e}", size <= tolerance))
+    return rung(5, "same network", tuple(checks))
 
 
 def _parameters(ours: dict[str, list[int]], reference: dict[str, list[int]]) -> Check:
@@ -59,7 +59,7 @@ def _parameters(ours: dict[str, list[int]], reference: dict[str, list[int]]) -> 
             f"{count:,} against {expected:,}; {name} is {ours.get(name, 'missing')} against "
             f"{reference.get(name, 'missing')}"
         )
-    return Check("parameters", measured, "exact", not odd)
+    return check("parameters", measured, "exact", not odd)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def step(mine: Path, theirs: Path, steps: int) -> tuple[Rung, list[dict[str, flo
     masks = found["float64"].masks
     active = sum(mask > 0 for mask in masks)
     checks = [
-        Check(
+        check(
             "steps in which both losses count",
             f"{active} of {steps}, mask {np.mean(masks):.2f} on average",
             "at least half",
@@ -89,7 +89,7 @@ def step(mine: Path, theirs: Path, steps: int) -> tuple[Rung, list[dict[str, flo
         )
     ]
     checks += [_step_check(precision, each) for precision, each in found.items()]
-    return Rung(6, "same step", tuple(checks)), found["float32"].rows
+    return rung(6, "same step", tuple(checks)), found["float32"].rows
 
 
 def _step_check(precision: str, found: _Steps) -> Check:
@@ -97,7 +97,7 @@ def _step_check(precision: str, found: _Steps) -> Check:
     measured = ", ".join(
         f"{kind} {size:.0e}" if size else f"{kind} 0" for kind, size in largest.items()
     )
-    return Check(
+    return check(
         f"largest difference over {len(found.rows)} steps, {precision}, relative above 1",
         f"{found.first}; {measured}" if found.first else measured,
         f"at most {STEP[precision]:.0e}" + (", mask exact" if precision == "float64" else ""),
@@ -144,7 +144,7 @@ def augmentation(question: Path, mine: Path, theirs: Path) -> list[Check]:
             how = f" ({', '.join(names)}, cutout)" if view == "strong" else ""
             measured = f"{int(unequal.sum())} of {len(unequal)} differ, first view {v}{how}"
         name = f"whole {view} views of given parameters"
-        checks.append(Check(name, measured, "every pixel", not unequal.any()))
+        checks.append(check(name, measured, "every pixel", not unequal.any()))
     checks.append(distributions(load(mine / "draws.npz"), load(theirs / "draws.npz")))
     return checks
 
@@ -163,7 +163,7 @@ def _operations(asked: Arrays, ours: NDArray[Any], reference: NDArray[Any]) -> C
         views = int(np.prod(ours.shape[:3]))
         measured = f"largest difference 0 in {views:,} results, 0% of the pixels"
     quantity = f"{len(OPERATIONS)} operations over their ranges"
-    return Check(quantity, measured, "every pixel", not difference.any())
+    return check(quantity, measured, "every pixel", not difference.any())
 
 
 def distributions(ours: Arrays, theirs: Arrays) -> Check:
@@ -221,13 +221,13 @@ def judge(question: Path, theirs: Path, logits: NDArray[np.float32]) -> list[Che
     chosen = log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(targets)), targets]
     loss, expected = -float(chosen.mean()), account["loss"]
     return [
-        Check(
+        check(
             "test images right by TorchSSL's own count and the judge's",
             f"{account['right']:.0f} and {right} of {len(targets)}",
             "to the image",
             right == account["right"],
         ),
-        Check(
+        check(
             "their mean loss",
             f"{expected:.6f} and {loss:.6f}",
             f"at most {LOSS:.0e} apart, relatively",
@@ -243,7 +243,7 @@ def _same_distribution(quantity: str, p_values: dict[str, float]) -> Check:
     measured = f"{len(p_values)} tests, smallest p {adjusted:.3f} after correction ({lowest})"
     if not holds:
         measured = f"{lowest} differ: p {adjusted:.1e} after correction for {len(p_values)} tests"
-    return Check(quantity, measured, f"p at least {SIGNIFICANCE}", holds)
+    return check(quantity, measured, f"p at least {SIGNIFICANCE}", holds)
 
 
 def _chi_square(a: NDArray[Any], b: NDArray[Any]) -> float:

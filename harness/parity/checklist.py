@@ -1,23 +1,25 @@
-"""What climbing the ladder found: rungs of checks, as a file and on the terminal."""
+"""What climbing the ladder found, as parity.json keeps it: eight rungs, each of checks."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from harness.parity.kept import LADDER
-from harness.runs import manifest as records
+from pydantic import BaseModel, ConfigDict, Field
 
-FILE = LADDER
+from harness.experiment import settings_file
+from harness.runs.files import write_text
+
+FILE = "parity.json"
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(BaseModel):
     """One measured quantity, and what it may be."""
+
+    model_config = ConfigDict(frozen=True)
 
     quantity: str
     measured: str
@@ -30,32 +32,59 @@ class Check:
         return f"{text} (tolerance: {self.tolerance})" if self.tolerance else text
 
 
-@dataclass(frozen=True)
-class Rung:
-    """One rung; it holds if each of its checks does, and there is one.
+class Rung(BaseModel):
+    """One rung: whether it holds, what was measured against which tolerance.
 
-    `blocked` says why it was not climbed, or not to its end: then it does not hold.
+    `holds` is None where it is not known. `blocked` says why the rung was not climbed, or not to
+    its end. `first_difference` is the first quantity that differs, '' where none does.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     number: int
     name: str
-    checks: tuple[Check, ...]
+    holds: bool | None
+    measured: str = ""
+    tolerance: str = ""
+    first_difference: str = ""
+    checks: tuple[Check, ...] = ()
     blocked: str = ""
-
-    @property
-    def holds(self) -> bool:
-        return bool(self.checks) and not self.blocked and all(check.holds for check in self.checks)
 
     @property
     def broken(self) -> bool:
         """Whether a difference was found."""
         return not all(check.holds for check in self.checks)
 
-    @property
-    def first_difference(self) -> str:
-        """The first quantity that differs; '' where none does."""
-        unclimbed = f"not climbed: {self.blocked}" if self.blocked else ""
-        return next((str(check) for check in self.checks if not check.holds), unclimbed)
+
+class Ladder(BaseModel):
+    """The eight rungs of `parity.json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: Literal[1] = Field(alias="schema")
+    profile: str
+    holds: bool
+    rungs: tuple[Rung, ...]
+
+
+def check(quantity: str, measured: str, tolerance: str, holds: bool, note: str = "") -> Check:
+    """One measured quantity, and what it may be."""
+    return Check(quantity=quantity, measured=measured, tolerance=tolerance, holds=holds, note=note)
+
+
+def rung(number: int, name: str, checks: Sequence[Check], blocked: str = "") -> Rung:
+    """A rung that holds if each of its checks does, and there is one, and it is not blocked."""
+    unclimbed = f"not climbed: {blocked}" if blocked else ""
+    return Rung(
+        number=number,
+        name=name,
+        holds=bool(checks) and not blocked and all(one.holds for one in checks),
+        measured="; ".join(f"{one.quantity}: {one.measured}" for one in checks),
+        tolerance="; ".join(dict.fromkeys(one.tolerance for one in checks)),
+        first_difference=next((str(one) for one in checks if not one.holds), unclimbed),
+        checks=tuple(checks),
+        blocked=blocked,
+    )
 
 
 def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Rung]) -> None:
@@ -63,19 +92,13 @@ def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Run
     content = {
         "schema": SCHEMA,
         "profile": profile,
-        "holds": all(rung.holds for rung in rungs),
+        "holds": all(one.holds for one in rungs),
         **about,
-        "rungs": [
-            {
-                "number": rung.number,
-                "name": rung.name,
-                "holds": rung.holds,
-                "measured": "; ".join(f"{c.quantity}: {c.measured}" for c in rung.checks),
-                "tolerance": "; ".join(dict.fromkeys(c.tolerance for c in rung.checks)),
-                "first_difference": rung.first_difference,
-                "checks": [vars(check) for check in rung.checks],
-            }
-            for rung in rungs
-        ],
+        "rungs": [one.model_dump() for one in rungs],
     }
-    records.write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
+    write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
+
+
+def read(folder: Path) -> Ladder | None:
+    """The ladder of a results folder; None if it was never climbed. Raises BadInput."""
+    return settings_file.read_json(folder / FILE, Ladder, "run 'make parity' again")

@@ -1,25 +1,29 @@
-"""One evaluator for all: what given final weights predict, by the evaluation of our own FixMatch.
+"""Rung 8: one evaluator for all, that of our own FixMatch, asked through the interface.
 
 Rung 5 of the ladder shows that its network and TorchSSL's are the same function.
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import Incomplete
+from harness.errors import HarnessError, Incomplete
 from harness.experiment.data import read_images
 from harness.experiment.profile import Profile
-from harness.implementations.interface import FINAL_WEIGHTS, REPOSITORY, Request
+from harness.implementations import registry
+from harness.implementations.interface import FINAL_WEIGHTS, Request
 from harness.runs import predictions
-from harness.runs.execution import child as local
-from harness.runs.execution.job import Command
+from harness.runs.execution import child
+from harness.runs.folder import attempt_folder
+from harness.runs.manifest import Status, read_manifest, write_manifest
 from harness.runs.predictions import Predictions
+from harness.runs.train import Planned
+
+JUDGE = "own"
 
 
 def logits(
@@ -30,19 +34,12 @@ def logits(
     The child works in `folder`, which is left as it was but for its output. Raises Incomplete.
     """
     asked, answer = folder / "judged-images.npy", folder / "judged.npy"
-    np.save(asked, images)
-    options: dict[str, Any] = {
-        "weights": weights.resolve(),
-        "images": asked.resolve(),
-        "depth": profile.depth,
-        "widen-factor": profile.widen_factor,
-        "device": device,
-        "out": answer.resolve(),
-    }
-    argv = [sys.executable, "-m", "own_impl.judge"]
-    argv += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = registry.create(JUDGE).judge_command(weights, asked, profile, device, answer)
+    if command is None:
+        raise Incomplete(f"{JUDGE} evaluates no weights that are given to it")
     try:
-        ended = local.run(Command(tuple(argv), {"PYTHONPATH": str(REPOSITORY)}), folder)
+        np.save(asked, images)
+        ended = child.run(command, folder)
         if ended.code != 0:
             raise Incomplete(f"{weights}: cannot be judged: {ended.last_line}")
         found: NDArray[np.float32] = np.load(answer)
@@ -65,3 +62,18 @@ def judge_run(run_folder: Path, attempt: Path, request: Request) -> Predictions 
     found = Predictions(request.dataset.test_labels, said.argmax(axis=1))
     predictions.write(run_folder, found)
     return found
+
+
+def judge(planned: Planned, say: Callable[[str], None]) -> None:
+    """Judge a finished run that has not been, if its final weights are still there."""
+    folder = planned.folder
+    manifest = read_manifest(folder)
+    if manifest is None or manifest.status is not Status.DONE or manifest.judged_top1 is not None:
+        return
+    try:
+        found = judge_run(folder, attempt_folder(folder, manifest.attempt), planned.request)
+    except HarnessError as error:
+        say(f"{planned.title}: not judged: {error}")
+        return
+    if found is not None:
+        write_manifest(folder, manifest.model_copy(update={"judged_top1": found.top1}))

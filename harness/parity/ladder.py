@@ -11,15 +11,17 @@ from typing import Any
 from safetensors.numpy import load_file, save_file
 
 from harness.errors import Incomplete
+from harness.experiment.algorithms import FIELDS
 from harness.implementations import interface
 from harness.implementations.interface import Implementation, Request
+from harness.implementations.reported import Evidence
 from harness.parity import answers as rungs
 from harness.parity import judge, question
-from harness.parity.checklist import Check, Rung
-from harness.parity.declare import declare, hand_out_weights, in_parallel
+from harness.parity.checklist import Check, Rung, check, rung
+from harness.parity.preflight import declare, hand_out_weights, in_parallel
 from harness.parity.question import Question
-from harness.parity.terms import FIELDS, RUNGS, SUMS, Evidence
-from harness.runs import inputs as hand_out
+from harness.parity.terms import RUNGS, SUMS
+from harness.runs import inputs
 
 NAMES = {**RUNGS, 5: "same network", 6: "same step", 7: "same augmentation", 8: "same judge"}
 Say = Callable[[str], None]
@@ -88,22 +90,22 @@ def compare(
     a, b = answers(mine, place), answers(reference, place)
     said = zip((mine, reference), failures, strict=True)
     failed = "; ".join(f"{side.implementation} failed: {text}" for side, text in said if text)
-    found = [*compare_declared(hand_out.request_settings(request), mine, reference)]
+    found = [*compare_declared(inputs.request_settings(request), mine, reference)]
     if all((folder / "parameters.json").exists() for folder in (a, b)):
         network = rungs.network(a, b)
     else:
-        network = Rung(5, NAMES[5], (), failed)
+        network = rung(5, NAMES[5], (), failed)
     found.append(network)
     unequal = "" if network.holds else "rung 5 does not hold"
     drift: list[dict[str, float]] = []
     if blocked := unequal or failed:
-        found += [Rung(number, NAMES[number], (), blocked) for number in (6, 8)]
+        found += [rung(number, NAMES[number], (), blocked) for number in (6, 8)]
     else:
         step, drift = rungs.step(a, b, steps)
         found.append(step)
-        found.append(Rung(8, NAMES[8], _judge(request, asked, b)))
+        found.append(rung(8, NAMES[8], _judge(request, asked, b)))
     if failed:
-        found.append(Rung(7, NAMES[7], (), failed))
+        found.append(rung(7, NAMES[7], (), failed))
     else:
         found.append(_augmentation(mine, reference, request, place))
     found.sort(key=lambda rung: rung.number)
@@ -115,13 +117,13 @@ def _augmentation(mine: Evidence, reference: Evidence, request: Request, place: 
     silent = next((side for side in (mine, reference) if side.failure), None)
     if silent is not None:
         why = f"{silent.implementation} drew no indices: {silent.failure}"
-        return Rung(7, NAMES[7], tuple(checks), why)
+        return rung(7, NAMES[7], tuple(checks), why)
     ours, theirs = (
         rungs.load(place / f"{side.implementation}-declared" / "streams.npz")
         for side in (mine, reference)
     )
     checks.append(rungs.sampling(ours, theirs, request.labels, request.dataset.train_size))
-    return Rung(7, NAMES[7], tuple(checks))
+    return rung(7, NAMES[7], tuple(checks))
 
 
 def compare_declared(asked: Mapping[str, Any], mine: Evidence, theirs: Evidence) -> Iterator[Rung]:
@@ -129,16 +131,16 @@ def compare_declared(asked: Mapping[str, Any], mine: Evidence, theirs: Evidence)
     silent = [side for side in (mine, theirs) if side.facts is None]
     if silent:
         why = f"{silent[0].implementation} did not open the run: {silent[0].failure}"
-        yield from (Rung(number, name, (), why) for number, name in RUNGS.items())
+        yield from (rung(number, name, (), why) for number, name in RUNGS.items())
         return
     for number, key in SUMS.items():
         used = [getattr(side.facts, key) for side in (mine, theirs)]
         expected = asked.get(key, used[1])
         equal = all(value == expected for value in used)
         shown = used[0][:12] if equal else f"{used[0][:12]} against {used[1][:12]}"
-        yield Rung(number, RUNGS[number], (Check(_SUM_OF[number], shown, "exact", equal),))
+        yield rung(number, RUNGS[number], (check(_SUM_OF[number], shown, "exact", equal),))
     checks = tuple(_setting(field, mine, theirs, asked) for field in FIELDS)
-    yield Rung(4, RUNGS[4], checks)
+    yield rung(4, RUNGS[4], checks)
 
 
 _SUM_OF = {
@@ -152,13 +154,13 @@ def _setting(field: str, mine: Evidence, theirs: Evidence, asked: Mapping[str, A
     ours, reference = mine.settings.get(field), theirs.settings.get(field)
     if ours is None or reference is None:
         side = mine if ours is None else theirs
-        return Check(field, f"{side.implementation} does not say", "equal", False)
+        return check(field, f"{side.implementation} does not say", "equal", False)
     note = f"{mine.implementation}: {ours.source}; {theirs.implementation}: {reference.source}"
     if ours.value == reference.value:
-        return Check(field, str(ours.value), "equal", True, note)
+        return check(field, str(ours.value), "equal", True, note)
     declared = theirs.departs.get(field) == reference.value and ours.value == asked.get(field)
     measured = f"{ours.value} against {reference.value}"
-    return Check(field, measured, "declared" if declared else "equal", declared, note)
+    return check(field, measured, "declared" if declared else "equal", declared, note)
 
 
 def _judge(request: Request, asked: Path, answers: Path) -> tuple[Check, ...]:

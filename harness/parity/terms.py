@@ -5,12 +5,14 @@ Each side's own record is held against what was asked for, and against the other
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.runs.manifest import Facts
+from harness.experiment.algorithms import FIELDS, OWN_FIELDS
+from harness.implementations.reported import Evidence
+from harness.runs.folder import Run
+from harness.runs.manifest import Status
 
 RUNGS = {
     1: "same images",
@@ -18,41 +20,8 @@ RUNGS = {
     3: "same initial weights",
     4: "same hyper-parameters",
 }
+HALF_AN_IMAGE = 0.004  # percent, of 10,000 test images
 SUMS = {1: "data_sha256", 2: "split_sha256", 3: "initial_weights_sha256"}
-
-# Rung 4, in the order shown: the field's standard names, each resolved by both sides.
-FIELDS = (
-    "labels", "seed", "iterations", "batch_size", "mu", "threshold", "lambda_u", "hard_labels",
-    "lr", "momentum", "nesterov", "weight_decay", "warmup", "clip",
-    "ema_decay", "depth", "widen_factor", "dropout", "classes", "precision",
-    "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
-)  # fmt: skip
-# Of our side alone: what a study asks is held against it.
-OWN_FIELDS = ("use_ema", "precise_bn", "interleave")
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A setting as one side really used it, and where that is recorded."""
-
-    value: Any
-    source: str
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What one side recorded of one run; `settings` is empty where it records none.
-
-    `failure` says why it recorded nothing, where it failed. `departs` are the settings that its
-    implementation declares to change, `asked` those that the run was asked for, where kept.
-    """
-
-    implementation: str
-    facts: Facts | None
-    settings: Mapping[str, Resolved]
-    failure: str = ""
-    departs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -131,3 +100,35 @@ def _terms_differences(
             if asked[field] != peer.asked[field]:
                 text = f"asked for was {asked[field]}, of {peer.implementation} {peer.asked[field]}"
                 yield Difference(4, f"{field}: {text}")
+
+
+def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list[Run]:
+    """The same runs; a done one that did not use what was asked for is marked, with what differs.
+
+    Rungs 1-4 of the ladder, by each side's own record: against what was asked for, and against the
+    other runs of the same key, of which other values of the `varied` settings may be asked. Rung 8:
+    the accuracy that it logged last is the judge's.
+    """
+    marked = []
+    for run in runs:
+        reason = _difference(run, [other for other in runs if other.key == run.key], varied)
+        if run.status is Status.DONE and reason:
+            run = Run(run.manifest, run.points, Status.INCOMPARABLE, reason)
+        marked.append(run)
+    return marked
+
+
+def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
+    manifest = run.manifest
+    asked = {**manifest.settings, "labels": manifest.labels, "seed": manifest.seed}
+    others = [
+        replace(p.evidence, asked={k: v for k, v in p.manifest.settings.items() if k not in varied})
+        for p in peers
+        if p is not run and p.status is Status.DONE
+    ]
+    if difference := first_difference(run.evidence, asked, others):
+        return str(difference)
+    judged, logged = manifest.judged_top1, run.points[-1].top1 if run.points else None
+    if judged is not None and logged is not None and abs(judged - logged) > HALF_AN_IMAGE:
+        return f"rung 8, same judge: it logged {logged:.2f}, the judge finds {judged:.2f}"
+    return ""

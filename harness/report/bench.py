@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.commands.terminal import duration
+from harness.experiment.algorithms import images_an_iteration
 from harness.experiment.profile import Profile
+from harness.runs.progress import duration
 
 LONG = 2**20  # iterations of TorchSSL's full schedule
 PARTS = ("augmentation", "forward", "backward", "optimiser", "ema")
@@ -14,7 +15,7 @@ PARTS = ("augmentation", "forward", "backward", "optimiser", "ema")
 def markdown(result: dict[str, Any], profile: Profile) -> str:
     """The table of contenders, our breakdown against the ceiling, and where it was measured."""
     hardware, versions = result["hardware"], result["versions"]
-    images = result["batch_size"] * (1 + result["mu"])
+    images = images_an_iteration(result)
     reference = next((c for c in result["contenders"] if c["name"] == "torchssl"), None)
     lines = [
         f"# Speed, profile {result['profile']}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from harness.analysis import frames
 from harness.analysis.comparison import Cell, Comparison, Pairing
 from harness.analysis.published import Row
 from harness.analysis.statistics import Sample
-from harness.report import table, wording
+from harness.report import wording
 
 # No wider than the text, whatever the document's font and margins.
 FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
@@ -20,7 +21,7 @@ def render(comparison: Comparison) -> str:
     labels = comparison.labels
     seeds = _seeds(comparison)
     lines = [
-        f"% schema: {table.SCHEMA}; needs \\usepackage{{booktabs,graphicx}}",
+        f"% schema: {frames.SCHEMA}; needs \\usepackage{{booktabs,graphicx}}",
         r"\begin{table}",
         r"  \centering",
         "  \\caption{Top-1 accuracy (\\%) on "

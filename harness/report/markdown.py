@@ -6,10 +6,10 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
-from harness.analysis import selection
+from harness.analysis import frames, selection
 from harness.analysis.comparison import Comparison
 from harness.analysis.statistics import Sample
-from harness.report import table, wording
+from harness.report import wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
@@ -17,7 +17,7 @@ from harness.runs.manifest import Status
 def render(comparison: Comparison) -> str:
     """Accuracies under one rule, differences, published rows, runs and their sums."""
     parts = [
-        f"<!-- schema: {table.SCHEMA} -->",
+        f"<!-- schema: {frames.SCHEMA} -->",
         f"# {comparison.profile.name}: top-1 accuracy on {comparison.data}, percent",
         "\n".join(_accuracies(comparison)),
         f"Selection: {wording.selection_rule(comparison)}. {wording.SPREAD}",
@@ -149,7 +149,7 @@ def _runs(comparison: Comparison) -> list[str]:
 
 
 def _run(run: Run, rule: str) -> str:
-    row = table.run_row(run)
+    row = frames.run_row(run)
 
     def number(key: str, form: str, scale: float = 1.0) -> str:
         value = row.get(key)

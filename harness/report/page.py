@@ -11,10 +11,11 @@ from typing import Any
 
 import jinja2
 
-from harness.analysis import selection
+from harness.analysis import frames, selection
+from harness.analysis.accepted import Accepted
 from harness.analysis.comparison import Comparison
-from harness.parity.kept import Accepted, Ladder
-from harness.report import table, wording
+from harness.parity.checklist import Ladder
+from harness.report import wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
@@ -61,7 +62,7 @@ def render(
         keep_trailing_newline=True,
     )
     return environment.get_template("report.html.j2").render(
-        schema=table.SCHEMA,
+        schema=frames.SCHEMA,
         comparison=comparison,
         others=others,
         pictures=pictures,
@@ -151,7 +152,7 @@ def _words(values: Any) -> str:
 
 def _run(run: Run, rule: str) -> Mapping[str, Any]:
     manifest, facts = run.manifest, run.manifest.facts
-    row = table.run_row(run)
+    row = frames.run_row(run)
     accuracy = row.get(f"{rule}_top1")
     proof = {
         "data": facts.data_sha256,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from harness.analysis import selection
-from harness.analysis.comparison import Cell, Checkpoints, Comparison, Gain, Pairing
+from harness.analysis.comparison import Cell, Comparison, FinalWeights, Paired, Pairing
 from harness.analysis.published import Row
 from harness.analysis.statistics import Equivalence, Verdict, sign
 
@@ -119,7 +119,7 @@ def verdict(pairing: Pairing, titles: Mapping[str, str]) -> str:
     if result.differences.interval is None or result.p is None:
         return (
             f"{text} with one seed, whose spread is unknown: at least two are needed. "
-            + checkpoints(pairing, titles)
+            + final_weights(pairing, titles)
         )
     return (
         f"{text} on average over {result.differences.n} seeds, 95% interval "
@@ -144,7 +144,7 @@ def _because(result: Equivalence) -> str:
     )
 
 
-def gain_word(gain: Gain) -> str:
+def gain_word(gain: Paired) -> str:
     """A few words for a column."""
     if gain.sample is None:
         return "no pair"
@@ -154,12 +154,12 @@ def gain_word(gain: Gain) -> str:
     return words[sign(gain.sample)]
 
 
-def gain_difference(gain: Gain, titles: Mapping[str, str]) -> str:
+def gain_difference(gain: Paired, titles: Mapping[str, str]) -> str:
     """`FixMatch (own) minus Labelled images only (own)`."""
     return f"{titles[gain.implementation]} minus {titles[gain.reference]}"
 
 
-def gain(gain: Gain, titles: Mapping[str, str]) -> str:
+def gain(gain: Paired, titles: Mapping[str, str]) -> str:
     """A sentence or more: `... minus ...: +3.20 points [1.10, 5.30], 5 seeds: helps.`"""
     ours, theirs = titles[gain.implementation], titles[gain.reference]
     sample = gain.sample
@@ -171,7 +171,7 @@ def gain(gain: Gain, titles: Mapping[str, str]) -> str:
     if gain.near_chance:
         return f"{text}: both are near chance, nothing is learnt yet, so nothing can be said."
     if sample.interval is None:
-        return f"{text}, whose spread is unknown: at least two are needed. " + checkpoints(
+        return f"{text}, whose spread is unknown: at least two are needed. " + final_weights(
             gain, titles
         )
     equal = " (all differences are equal: these seeds show no spread)" * (sample.deviation == 0)
@@ -186,9 +186,9 @@ def gain_notes(comparison: Comparison) -> list[str]:
     ]
 
 
-def checkpoints(pairing: Pairing | Gain, titles: Mapping[str, str]) -> str:
+def final_weights(pairing: Paired, titles: Mapping[str, str]) -> str:
     """What can be said of the two checkpoints of a single seed."""
-    found = pairing.checkpoints
+    found = pairing.final_weights
     if found is None:
         return ""
     names = titles[pairing.implementation], titles[pairing.reference]
@@ -200,7 +200,7 @@ def checkpoints(pairing: Pairing | Gain, titles: Mapping[str, str]) -> str:
     return f"Of the final weights of seed {found.seed}, {sides}. {_mcnemar(found, names)}"
 
 
-def _mcnemar(found: Checkpoints, names: tuple[str, str]) -> str:
+def _mcnemar(found: FinalWeights, names: tuple[str, str]) -> str:
     if found.test is None:
         return "There are no predictions of both, so no test of the two."
     return (

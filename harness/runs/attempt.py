@@ -11,20 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.commands.terminal import RunLine, Terminal
 from harness.errors import BadInput, HarnessError
 from harness.implementations import interface, registry
 from harness.implementations.interface import Implementation, Request
-from harness.runs import failures as diagnosis
-from harness.runs import folder as runs
-from harness.runs import inputs as hand_out
-from harness.runs import manifest as records
-from harness.runs.execution import child as local
-from harness.runs.execution.child import Slot
-from harness.runs.execution.job import Ended, Halt
+from harness.implementations.reported import Point
+from harness.implementations.source import commit_here
+from harness.runs import failures, inputs
+from harness.runs.execution import child
+from harness.runs.execution.child import Ended, Halt, Slot
 from harness.runs.execution.process import this_process
 from harness.runs.failures import Failure
-from harness.runs.manifest import Manifest, Point, Start, Status
+from harness.runs.folder import attempt_folder
+from harness.runs.manifest import Manifest, Start, Status, read_manifest, write_manifest
+from harness.runs.progress import Line, Watcher
 
 HEARTBEAT_SECONDS = 15.0
 PATIENCE = 1800.0  # seconds of silence; an evaluation is the longest there is in a healthy run
@@ -46,7 +45,7 @@ class Context:
     """Where a run's child works and what is told of it."""
 
     run_folder: Path
-    terminal: Terminal
+    watcher: Watcher
     limits: Limits = field(default_factory=Limits)
     slot: Slot = field(default_factory=Slot)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -60,15 +59,15 @@ class Context:
 
 def new_manifest(implementation: Implementation, request: Request, status: Status) -> Manifest:
     """The manifest of a run that is asked for now."""
-    reference = registry.create("torchssl")
+    reference = registry.reference()
     return Manifest(
         implementation=implementation.name,
         labels=request.labels,
         seed=request.seed,
-        settings=hand_out.request_settings(request),
+        settings=inputs.request_settings(request),
         status=status,
         started=_now(),
-        own_commit=registry.create("own").commit(),
+        own_commit=commit_here(),
         torchssl_commit="" if reference.unavailable() else reference.commit(),
     )
 
@@ -78,10 +77,10 @@ def run(implementation: Implementation, request: Request, context: Context) -> F
 
     Raises BadInput where the manifest cannot be written.
     """
-    before = records.read_manifest(context.run_folder)
+    before = read_manifest(context.run_folder)
     resumed_at, why = _resumption(implementation, request, context.run_folder, before)
     if why:
-        context.terminal.say(f"{context.name}: {why}")
+        context.watcher.say(f"{context.name}: {why}")
     return _Attempt(implementation, request, context, before, resumed_at).run()
 
 
@@ -89,12 +88,12 @@ def _resumption(
     implementation: Implementation, request: Request, folder: Path, before: Manifest | None
 ) -> tuple[int | None, str]:
     """(iteration to go on from, what to say of it); None: train anew."""
-    if before is None or not runs.attempt_folder(folder, before.attempt).is_dir():
+    if before is None or not attempt_folder(folder, before.attempt).is_dir():
         return None, ""
-    attempt = runs.attempt_folder(folder, before.attempt)
-    if before.settings != hand_out.request_settings(request):
+    attempt = attempt_folder(folder, before.attempt)
+    if before.settings != inputs.request_settings(request):
         return None, "it was begun with other data or settings; training it anew"
-    if before.failure in (diagnosis.NOT_FINITE.kind, diagnosis.BAD_LOG.kind):
+    if before.failure in (failures.NOT_FINITE.kind, failures.BAD_LOG.kind):
         return None, f"it ended before as '{before.failure}'; training it anew"
     try:
         iteration = implementation.resumes_at(attempt)
@@ -110,7 +109,7 @@ def _resumption(
         last is not None and last.resumed_at == iteration and (last.exit_code or 0) > 0
     )
     # Of other failures, a full disk for one, the checkpoint is not the cause.
-    if ended_by_itself and before.failure in (diagnosis.CRASH.kind, diagnosis.BAD_INPUT.kind):
+    if ended_by_itself and before.failure in (failures.CRASH.kind, failures.BAD_INPUT.kind):
         return None, f"it could not go on from iteration {iteration}; training it anew"
     return iteration, f"going on from iteration {iteration}"
 
@@ -144,7 +143,7 @@ class _Attempt:
         )
         self.earlier = _closed(before.starts) if before else ()
         self.start = start
-        self.folder = runs.attempt_folder(context.run_folder, number)
+        self.folder = attempt_folder(context.run_folder, number)
         self.latest: Point | None = None
         self._log_size = -1
         self._beat = self.began
@@ -156,14 +155,14 @@ class _Attempt:
             self.folder.mkdir(parents=True, exist_ok=self.resumes)
             self._prepare()
         except (HarnessError, OSError) as error:
-            stopped = diagnosis.INTERRUPTED if self.context.stop.is_set() else None
-            failure = stopped or diagnosis.said([str(error)]) or diagnosis.CRASH
+            stopped = failures.INTERRUPTED if self.context.stop.is_set() else None
+            failure = stopped or failures.said([str(error)]) or failures.CRASH
             self._fail(failure, f"could not be started: {error}", None)
             return failure
         self.began = self._beat = time.monotonic()
-        with self.context.terminal.run(name) as line:
+        with self.context.watcher.run(name) as line:
             command = self.implementation.train_command(self.request, self.folder, self.resumes)
-            ended = local.run(
+            ended = child.run(
                 command,
                 self.folder,
                 lambda: self._watch(line),
@@ -175,11 +174,11 @@ class _Attempt:
 
     def _prepare(self) -> None:
         """Hand out data, labelled indices and initial weights."""
-        hand_out.data_and_split(self.request, self.folder)
+        inputs.data_and_split(self.request, self.folder)
         if (self.folder / interface.INITIAL_WEIGHTS).exists():
             return
-        source, command = hand_out.initial_weights(self.implementation, self.request)
-        ended = local.run(
+        source, command = inputs.initial_weights(self.implementation, self.request)
+        ended = child.run(
             command,
             self.folder,
             stop=self.context.stop,
@@ -189,7 +188,7 @@ class _Attempt:
         if ended.code != 0:
             raise HarnessError(f"{source} drew no initial weights: {ended.last_line}")
 
-    def _watch(self, line: RunLine) -> object:
+    def _watch(self, line: Line) -> object:
         """Called while the child runs: shows how it goes; a changed value is a sign of life."""
         log = self.implementation.log(self.folder)
         size = log.stat().st_size if log.exists() else -1
@@ -217,11 +216,11 @@ class _Attempt:
     def _judge(self, ended: Ended) -> Failure | None:
         """Record how it ended; the failure, if it is one."""
         if ended.stopped or ended.code != 0:
-            failure = diagnosis.of(ended)
-            what = diagnosis.describe(ended, self.context.limits.patience)
+            failure = failures.of(ended)
+            what = failures.describe(ended, self.context.limits.patience)
             self._fail(failure, f"{what}; {failure.remedy}", ended)
             return failure
-        failure = diagnosis.BAD_LOG
+        failure = failures.BAD_LOG
         try:
             counts = self.request.dataset.test_class_counts
             points = self.implementation.points(self.folder, counts)
@@ -240,7 +239,7 @@ class _Attempt:
             change = {"status": Status.DONE, "facts": facts, "evaluations": len(points)}
             self._write(change, ended, "done")
             minutes = (self.manifest.wall_seconds or 0.0) / 60
-            self.context.terminal.say(
+            self.context.watcher.say(
                 f"{self.context.name}: done in {minutes:.1f} min, last top-1 {points[-1].top1:.2f}"
             )
             return None
@@ -258,13 +257,13 @@ class _Attempt:
             ended,
             reason,
         )
-        terminal, name = self.context.terminal, self.context.name
-        if failure is diagnosis.INTERRUPTED or not self.manifest.last_lines:
-            terminal.say(f"{name}: {reason}")
+        say, name = self.context.watcher.say, self.context.name
+        if failure is failures.INTERRUPTED or not self.manifest.last_lines:
+            say(f"{name}: {reason}")
             return
-        terminal.say(f"{name}: failed: {reason}; its last lines:")
+        say(f"{name}: failed: {reason}; its last lines:")
         for said in self.manifest.last_lines:
-            terminal.say(f"    {said}")
+            say(f"    {said}")
 
     def _write(self, change: dict[str, Any], ended: Ended | None = None, why: str = "") -> None:
         """Write the manifest with `change` and the time so far."""
@@ -288,7 +287,7 @@ class _Attempt:
             }
             | change
         )
-        records.write_manifest(self.context.run_folder, self.manifest)
+        write_manifest(self.context.run_folder, self.manifest)
 
 
 def _closed(starts: tuple[Start, ...]) -> tuple[Start, ...]:
@@ -306,7 +305,7 @@ def _is_wrong(point: Point) -> bool:
 
 def _new_attempt(folder: Path) -> int:
     number = 1
-    while runs.attempt_folder(folder, number).exists():
+    while attempt_folder(folder, number).exists():
         number += 1
     return number
 

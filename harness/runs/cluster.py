@@ -5,47 +5,41 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
-from harness.implementations import registry
-from harness.implementations.interface import REPOSITORY, Implementation, Request
-from harness.runs import manifest as records
+from harness.implementations.interface import REPOSITORY
 from harness.runs.attempt import Limits
 from harness.runs.execution import slurm
 from harness.runs.execution.slurm import Queued, Settings
-from harness.runs.manifest import Status
-from harness.runs.train import Launcher
+from harness.runs.manifest import Status, read_manifest, write_manifest
+from harness.runs.progress import Plain, Watcher
+from harness.runs.train import Planned, train
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
 
-Pair = tuple[Implementation, Request]
 EVERY_SECONDS = 2.0
-DEAF = 30  # times in a row that the queue may not answer
+MOST_UNANSWERED = 30  # times in a row that the queue may not answer
 
 
 class Task:
     """What a job does: one run, in a process of the cluster. It is pickled on its way there."""
 
-    def __init__(
-        self, folder: Path, limits: Limits, side: Implementation, request: Request
-    ) -> None:
-        self.folder, self.limits = folder.resolve(), limits
-        self.side, self.request = side, request
+    def __init__(self, planned: Planned, limits: Limits) -> None:
+        self.planned = replace(planned, folder=planned.folder.resolve())
+        self.limits = limits
 
     def __call__(self) -> None:
-        registry.register(self.side.name, lambda: self.side)  # one of yours, or of a test
         stop = threading.Event()
         # Cancelled, pre-empted or requeued: Slurm sends this to the child too.
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        launcher = Launcher(self.folder, Terminal(), self.limits)
         with suppress(Incomplete):
-            launcher.run(self.side, self.request, stop=stop)
+            train(self.planned, Plain(), self.limits, stop=stop)
 
     def checkpoint(self) -> DelayedSubmission:
         """Called by submitit at the time limit or before a pre-emption: the same again, later."""
@@ -54,26 +48,29 @@ class Task:
         return DelayedSubmission(self)
 
 
-def run_all(launcher: Launcher, pairs: Sequence[Pair], settings: Settings) -> None:
+def run_all(
+    folder: Path,
+    plan: Sequence[Planned],
+    limits: Limits,
+    settings: Settings,
+    watcher: Watcher,
+) -> None:
     """One array job for the runs that are in no queue yet; returns when all have left the queue.
 
-    Interrupted, it leaves the jobs in the queue. Raises BadInput where there is no Slurm.
+    `folder` is the comparison's. Interrupted, it leaves the jobs in the queue. Raises BadInput
+    where there is no Slurm.
     """
-    by_name: dict[str, Pair] = {}
-    for side, request in pairs:
-        if side.unavailable() is not None:
-            launcher.run(side, request)  # records that
+    by_name: dict[str, Planned] = {}
+    for planned in plan:
+        if planned.side.unavailable() is not None:
+            train(planned, watcher, limits)  # records that
         else:
-            by_name[launcher.run_folder(side, request).name] = (side, request)
-    say, folder = launcher.terminal.say, launcher.folder
+            by_name[planned.folder.name] = planned
+    say = watcher.say
     queued = slurm.queue(folder)
     for name in by_name.keys() & queued.keys():
         say(f"{name}: {queued[name]}, since an earlier comparison")
-    tasks = {
-        name: Task(folder, launcher.limits, side, request)
-        for name, (side, request) in by_name.items()
-        if name not in queued
-    }
+    tasks = {name: Task(planned, limits) for name, planned in by_name.items() if name not in queued}
     if tasks:
         ids = slurm.submit(folder, tasks, settings, [str(REPOSITORY)])
         say(f"Submitted {len(ids)} runs: job {ids[0].partition('_')[0]}")
@@ -88,17 +85,17 @@ def run_all(launcher: Launcher, pairs: Sequence[Pair], settings: Settings) -> No
         _close(folder, name)
 
 
-def _wait(folder: Path, names: dict[str, Pair], say: Callable[[str], None]) -> None:
+def _wait(folder: Path, names: Mapping[str, Planned], say: Callable[[str], None]) -> None:
     """Until none of the runs is in the queue; says each change of state."""
     shown: dict[str, str] = {}
-    deaf = 0
+    unanswered = 0
     while True:
         try:
             queued = slurm.queue(folder)
-            deaf = 0
+            unanswered = 0
         except BadInput:
-            deaf += 1
-            if deaf > DEAF:
+            unanswered += 1
+            if unanswered > MOST_UNANSWERED:
                 raise
             time.sleep(EVERY_SECONDS)
             continue
@@ -115,16 +112,16 @@ def _wait(folder: Path, names: dict[str, Pair], say: Callable[[str], None]) -> N
 def _state(folder: Path, name: str, queued: Queued | None) -> str:
     if queued is not None:
         return f"job {queued.job} {queued.state}"
-    manifest = records.read_manifest(folder / "runs" / name)
+    manifest = read_manifest(folder / "runs" / name)
     return manifest.status.value if manifest is not None else ""
 
 
 def _close(folder: Path, name: str) -> None:
     """Of a run whose job ended without recording how: it failed, and its output says more."""
     run_folder = folder / "runs" / name
-    manifest = records.read_manifest(run_folder)
+    manifest = read_manifest(run_folder)
     if manifest is None or manifest.status is not Status.RUNNING:
         return
     reason = f"its job ended before it did (see {slurm.output(folder, name)}); submit it again"
     change = {"status": Status.FAILED, "reason": reason, "worker": None}
-    records.write_manifest(run_folder, manifest.model_copy(update=change))
+    write_manifest(run_folder, manifest.model_copy(update=change))

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.runs.execution.job import Ended, Stopped
+from harness.runs.execution.child import Ended, Stopped
 
 
 @dataclass(frozen=True)

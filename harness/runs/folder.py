@@ -6,18 +6,19 @@ are never overwritten; the manifest names the one that counts.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
-from harness.errors import HarnessError, LogError
+from harness.errors import BadInput, HarnessError, LogError
 from harness.implementations import registry
-from harness.parity import terms as comparability
-from harness.parity.terms import Evidence, Resolved
-from harness.runs import manifest as records
-from harness.runs.manifest import Manifest, Point, Status
+from harness.implementations.interface import Implementation, Request
+from harness.implementations.reported import Evidence, Point, Resolved
+from harness.runs.inputs import request_settings
+from harness.runs.manifest import Manifest, Status, read_manifest
 
-HALF_AN_IMAGE = 0.004  # percent, of 10,000 test images
+START_SECONDS = 15.0  # what a child takes to load its libraries, about
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,90 @@ class Run:
         )
 
     @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return folder_name(*self.key, self.manifest.implementation)
+
+    @property
     def key(self) -> tuple[int, int]:
         """Runs with equal keys are meant to be compared: (labels, seed)."""
         return self.manifest.labels, self.manifest.seed
+
+
+@dataclass(frozen=True)
+class RunsFolder:
+    """Where the runs of one comparison lie, or those of one variant of a study.
+
+    `place` holds the run folders; `prefix` is put before their names where people are told of them.
+    `keeps` says of a manifest whether that run ended in a way that is kept and not tried again.
+    """
+
+    place: Path
+    prefix: str = ""
+    keeps: Callable[[Manifest], bool] = lambda manifest: manifest.status is Status.DONE
+
+    def run_folder(self, side: Implementation, request: Request) -> Path:
+        """Where the run of that contender on those terms lies."""
+        return self.place / folder_name(request.labels, request.seed, side.name)
+
+    def is_done(self, side: Implementation, request: Request) -> bool:
+        """Whether this very run is there and kept. Raises BadInput for another schema."""
+        manifest = read_manifest(self.run_folder(side, request))
+        return manifest is not None and self.keeps(manifest)
+
+    def done(self) -> Iterator[tuple[Path, Manifest]]:
+        """The runs that are kept, by folder."""
+        for path in run_folders(self.place):
+            manifest = read_manifest(path)
+            if manifest is not None and self.keeps(manifest):
+                yield path, manifest
+
+    def check_same_terms(self, side: Implementation, request: Request) -> None:
+        """Raise BadInput if a finished run in this folder was made on other terms.
+
+        Only the labelled images differ between the runs of one folder, and what a contender
+        declares to change: a table never mixes.
+        """
+        asked = request_settings(request)
+        for path, manifest in self.done():
+            same_split = (manifest.labels, manifest.seed) == (request.labels, request.seed)
+            declared: set[str] = set()
+            if manifest.implementation != side.name:
+                declared = {*side.departs, *registry.departs(manifest.implementation)}
+            for key, value in asked.items():
+                found = manifest.settings.get(key)
+                if key in declared:
+                    continue
+                if found != value and (key != "split_sha256" or same_split):
+                    raise BadInput(
+                        f"{path}: done with {key} = {found}, asked for is {value}; name another "
+                        "folder with RESULTS=, or move that run away"
+                    )
+            used = manifest.facts.device if manifest.facts else request.device
+            if (used == "cpu") != (request.device == "cpu"):
+                raise BadInput(
+                    f"{path}: done on {used}, this machine trains on {request.device}; name "
+                    "another folder with RESULTS=, or move that run away"
+                )
+
+    def expected_seconds(self, side: Implementation, request: Request) -> float | None:
+        """From the runs of this contender that are done here, else the profile's guess."""
+        rates = [
+            manifest.wall_seconds / manifest.settings["iterations"]
+            for _, manifest in self.done()
+            if manifest.implementation == side.name
+            and manifest.status is Status.DONE
+            and manifest.wall_seconds
+        ]
+        if rates:
+            return float(median(rates)) * request.profile.iterations
+        guess = request.profile.seconds_per_iteration.get(side.contender.implementation)
+        return guess and START_SECONDS + guess * request.profile.iterations
+
+
+def run_folders(place: Path) -> list[Path]:
+    """The run folders that lie in `place`."""
+    return sorted(place.glob("*-seed*-*"))
 
 
 def folder_name(labels: int, seed: int, implementation: str) -> str:
@@ -58,40 +140,43 @@ def attempt_folder(run_folder: Path, attempt: int) -> Path:
     return run_folder / f"attempt-{attempt}"
 
 
-def load_all(results: Path) -> list[Run]:
-    """Every run under `results`, ordered by labels, seed, implementation, and judged comparable.
-
-    Raises BadInput for a manifest of another schema, and LogError for the log of a done run that
-    cannot be read or has lost evaluations. A run that is not done has the points that its log
-    gives, if any.
-    """
-    return mark_incomparable(read(results / "runs"))
-
-
 def read(place: Path) -> list[Run]:
-    """The runs whose folders lie in `place`, as `load_all` does, before any is compared."""
+    """The runs whose folders lie in `place`, ordered by labels, seed, contender.
+
+    Each as its own files tell it: none is held against another yet. A run that is not done has the
+    points that its log gives, if any. Raises BadInput for a manifest of another schema, and
+    LogError for the log of a done run that cannot be read or has lost evaluations.
+    """
     runs = []
-    for folder in sorted(place.glob("*-seed*-*")):
-        manifest = records.read_manifest(folder)
+    for folder in run_folders(place):
+        manifest = read_manifest(folder)
         if manifest is not None:
-            points, settings = _recorded(folder, manifest)
-            run = Run(manifest, tuple(points), manifest.status, manifest.reason, settings)
+            run, problem = read_run(folder, manifest)
+            if problem is not None and manifest.status is Status.DONE:
+                raise problem
             runs.append(run)
-    runs.sort(key=lambda run: (*run.key, run.manifest.implementation))
-    return runs
+    return in_order(runs)
 
 
-def _recorded(folder: Path, manifest: Manifest) -> tuple[list[Point], dict[str, Resolved]]:
+def in_order(runs: Iterable[Run]) -> list[Run]:
+    """By labels, seed, contender."""
+    return sorted(runs, key=lambda run: (*run.key, run.manifest.implementation))
+
+
+def read_run(folder: Path, manifest: Manifest) -> tuple[Run, Exception | None]:
+    """The run in `folder`, and why its log cannot be read: not yet, or not any more."""
     attempt = attempt_folder(folder, manifest.attempt)
+    points: list[Point] = []
+    settings: Mapping[str, Resolved] = {}
+    problem: Exception | None = None
     try:
         implementation = registry.create(manifest.implementation)
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
         check_none_is_lost(points, manifest, implementation.log(attempt))
-        return points, implementation.settings(attempt)
-    except (HarnessError, KeyError):
-        if manifest.status is Status.DONE:
-            raise
-        return [], {}
+        settings = implementation.settings(attempt)
+    except (HarnessError, KeyError) as error:
+        points, problem = [], error
+    return Run(manifest, tuple(points), manifest.status, manifest.reason, settings), problem
 
 
 def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -> None:
@@ -108,35 +193,3 @@ def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -
         raise LogError(f"{log}: its last evaluation is at {reached} of {asked}; {remedy}")
     if had is not None and had != len(points):
         raise LogError(f"{log}: has {len(points)} evaluations, {had} when the run ended; {remedy}")
-
-
-def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list[Run]:
-    """The same runs; a done one that did not use what was asked for is marked, with what differs.
-
-    Rungs 1-4 of the ladder, by each side's own record: against what was asked for, and against the
-    other runs of the same key, of which other values of the `varied` settings may be asked. Rung 8:
-    the accuracy that it logged last is the judge's.
-    """
-    marked = []
-    for run in runs:
-        reason = _difference(run, [other for other in runs if other.key == run.key], varied)
-        if run.status is Status.DONE and reason:
-            run = Run(run.manifest, run.points, Status.INCOMPARABLE, reason)
-        marked.append(run)
-    return marked
-
-
-def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
-    manifest = run.manifest
-    asked = {**manifest.settings, "labels": manifest.labels, "seed": manifest.seed}
-    others = [
-        replace(p.evidence, asked={k: v for k, v in p.manifest.settings.items() if k not in varied})
-        for p in peers
-        if p is not run and p.status is Status.DONE
-    ]
-    if difference := comparability.first_difference(run.evidence, asked, others):
-        return str(difference)
-    judged, logged = manifest.judged_top1, run.points[-1].top1 if run.points else None
-    if judged is not None and logged is not None and abs(judged - logged) > HALF_AN_IMAGE:
-        return f"rung 8, same judge: it logged {logged:.2f}, the judge finds {judged:.2f}"
-    return ""

@@ -10,8 +10,7 @@ import numpy as np
 from harness.experiment import split
 from harness.experiment.fingerprints import split_sha256
 from harness.implementations import interface, registry
-from harness.implementations.interface import Implementation, Request
-from harness.runs.execution.job import Command
+from harness.implementations.interface import Command, Implementation, Request
 
 
 def request_settings(request: Request) -> dict[str, Any]:
@@ -40,9 +39,9 @@ def data_and_split(request: Request, folder: Path) -> None:
 def initial_weights(implementation: Implementation, request: Request) -> tuple[str, Command]:
     """(who draws them, the command that writes them into the folder in which it is run).
 
-    TorchSSL's builder draws them where it can be had, else the implementation's own does.
+    The reference draws them where it can be had, else the implementation's own builder does.
     """
-    reference = registry.create("torchssl")
+    reference = registry.reference()
     source = reference if reference.unavailable() is None else implementation
     out = Path(interface.INITIAL_WEIGHTS)  # the child works in its folder
     return source.name, source.weights_command(request.profile, request.seed, out)

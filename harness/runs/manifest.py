@@ -1,13 +1,8 @@
-"""What is kept of a run: its points and its manifest, in versioned files written whole."""
+"""manifest.json of a run: what was asked for, what happened, what was used."""
 
 from __future__ import annotations
 
-import errno
 import json
-import os
-import threading
-from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,29 +10,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import BadInput
+from harness.implementations.reported import Facts
 from harness.runs.execution.process import Process
+from harness.runs.files import write_text
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Point:
-    """One evaluation. Accuracies are percent; `iteration` counts the updates made before it.
-
-    `loss` is the total training loss of the last batch, `loss_x` its labelled and `loss_u` its
-    unlabelled part; `mask` is the share of unlabelled images above the threshold; `eval_loss` the
-    mean test loss; `seconds` is counted from the start of the run. None: the log does not say.
-    """
-
-    iteration: int
-    top1: float
-    top5: float | None = None
-    eval_loss: float | None = None
-    loss: float | None = None
-    loss_x: float | None = None
-    loss_u: float | None = None
-    mask: float | None = None
-    seconds: float | None = None
 
 
 class Status(StrEnum):
@@ -49,19 +26,6 @@ class Status(StrEnum):
     MISSING = "missing"
     UNAVAILABLE = "unavailable"
     INCOMPARABLE = "incomparable"
-
-
-class Facts(BaseModel):
-    """What an implementation itself recorded of what it used; the proof of comparability."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data_sha256: str
-    split_sha256: str
-    initial_weights_sha256: str
-    torch_version: str
-    device: str
-    shims: tuple[str, ...] = ()
 
 
 class Start(BaseModel):
@@ -123,29 +87,6 @@ class Manifest(BaseModel):
         return tuple(
             s for s in self.starts if s.attempt == self.attempt and s.resumed_at is not None
         )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing, as UTF-8. Raises BadInput."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: temporary file, fsync, rename. Raises BadInput."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space on its disk" if full else "name a writable folder with RESULTS="
-        raise BadInput(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

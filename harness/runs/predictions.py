@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.errors import BadInput
-from harness.runs.manifest import write_text
+from harness.runs.files import write_text
 
 FILE = "predictions.csv"
 COLUMNS = ["image", "target", "predicted"]

@@ -13,18 +13,16 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.experiment.profile import Profile
-from harness.implementations.interface import Implementation, Progress, Request
+from harness.implementations import registry
+from harness.implementations.interface import Command, Implementation, Request
 from harness.implementations.logs.own import read
-from harness.implementations.own import Own
-from harness.runs.execution.job import Command
-from harness.runs.manifest import Facts, Point
+from harness.implementations.reported import Facts, Point, Progress
 
 CHILD = Path(__file__).with_name("fake_entry.py")
 
 
 class Fake(Implementation):
-    name = "fake"
-    title = "Fake"
+    """Its files are read as ours are."""
 
     def unavailable(self) -> str | None:
         return None
@@ -64,10 +62,10 @@ class Fake(Implementation):
         return read(self.log(folder))
 
     def facts(self, folder: Path) -> Facts | None:
-        return Own().facts(folder)
+        return registry.create("own").facts(folder)
 
     def progress(self, folder: Path) -> Progress | None:
-        return Own().progress(folder)
+        return registry.create("own").progress(folder)
 
 
 def _mode_of(request: Request) -> dict[str, str]:

@@ -25,8 +25,8 @@ from harness.errors import LogError
 from harness.experiment import profile
 from harness.report.figures import curves as figure
 from harness.runs import folder as runs
-from harness.runs import manifest as records
 from harness.runs.attempt import Limits
+from harness.runs.manifest import read_manifest, write_manifest
 from tests.conftest import use_fake, write_small_data
 from tests.faults.comparison import NAME, Comparison, Numbers, wait_for
 from tests.faults.disk import small_disk
@@ -163,9 +163,9 @@ def test_the_log_of_a_finished_run_is_truncated(
 def torchssl_log(folder: Path) -> Path:
     """Of a made run of TorchSSL, whose manifest says how many evaluations there were."""
     place = made.run(folder, "torchssl", 40, 0)
-    manifest = records.read_manifest(place)
+    manifest = read_manifest(place)
     assert manifest is not None
-    records.write_manifest(place, manifest.model_copy(update={"evaluations": 12}))
+    write_manifest(place, manifest.model_copy(update={"evaluations": 12}))
     return place / "attempt-1/torchssl/log.txt"
 
 

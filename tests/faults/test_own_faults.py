@@ -14,13 +14,14 @@ from rich.console import Console
 from harness.commands.terminal import Terminal
 from harness.experiment.data import read_dataset
 from harness.experiment.profile import load
+from harness.implementations import registry
 from harness.implementations.interface import Request
 from harness.implementations.own import Own
+from harness.implementations.reported import Point
 from harness.runs import folder as runs
-from harness.runs import manifest as records
 from harness.runs.attempt import Limits
 from harness.runs.folder import Run
-from harness.runs.manifest import Manifest, Point, Status
+from harness.runs.manifest import Manifest, Status, read_manifest
 from harness.runs.train import Launcher
 from tests.conftest import use_fake, write_small_data
 from tests.faults.comparison import child_in, kill, wait_for
@@ -41,11 +42,11 @@ class Training:
     def run(self) -> str:
         out = io.StringIO()
         terminal = Terminal(Console(file=out, soft_wrap=True))
-        Launcher(self.folder, terminal, Limits(retries=0)).run(Own(), self.request)
+        Launcher(self.folder, terminal, Limits(retries=0)).run(registry.create("own"), self.request)
         return out.getvalue()
 
     def manifest(self) -> Manifest:
-        found = records.read_manifest(self.folder / "runs" / NAME)
+        found = read_manifest(self.folder / "runs" / NAME)
         assert found is not None
         return found
 
@@ -77,7 +78,9 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Training:
 
     def kill_it() -> None:
         attempt = (training.folder / CHECKPOINT).parent
-        wait_for(lambda: attempt.is_dir() and (Own().resumes_at(attempt) or 0) >= 8, 200)
+        wait_for(
+            lambda: attempt.is_dir() and (registry.create("own").resumes_at(attempt) or 0) >= 8, 200
+        )
         kill(child_in(training.folder, b"own_impl"))
 
     killer = threading.Thread(target=kill_it)
@@ -109,13 +112,13 @@ def test_a_disk_with_no_room_for_the_next_checkpoint(
     disk = tmp_path / "disk"
     with small_disk(disk, 32):
         training = copy(stopped, disk)
-        before = Own().resumes_at((training.folder / CHECKPOINT).parent)
+        before = registry.create("own").resumes_at((training.folder / CHECKPOINT).parent)
         balloon = disk / "balloon"
         balloon.write_bytes(bytes(shutil.disk_usage(disk).free - (1 << 18)))
         text = training.run()
         assert training.manifest().failure == "disk full" and "free some space" in text
         assert training.result().status is Status.FAILED
-        assert Own().resumes_at((training.folder / CHECKPOINT).parent) == before
+        assert registry.create("own").resumes_at((training.folder / CHECKPOINT).parent) == before
         balloon.unlink()
         assert f"going on from iteration {before}" in training.run()
         assert training.evaluations() == expected

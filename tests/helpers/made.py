@@ -14,10 +14,11 @@ import numpy as np
 
 from harness.experiment import profile
 from harness.implementations import registry
+from harness.implementations.reported import Facts
 from harness.runs import folder as runs
-from harness.runs import manifest as records
 from harness.runs import predictions
-from harness.runs.manifest import Facts, Manifest, Status
+from harness.runs.files import write_text
+from harness.runs.manifest import Manifest, Status, write_manifest
 from harness.runs.predictions import Predictions
 
 QUICK = profile.load("quick")
@@ -87,7 +88,7 @@ def run(
         reason=reason, started="2026-01-01T00:00:00+00:00", wall_seconds=180.0 + seed,
         exit_code=0, facts=facts, own_commit="1" * 40, torchssl_commit="2" * 40,
     )  # fmt: skip
-    records.write_manifest(place, manifest)
+    write_manifest(place, manifest)
     if judged:
         predictions.write(place, _predictions(float(top1[-1]), random))
     return place
@@ -104,7 +105,7 @@ def _own(
             "top5": 99.0, "seconds": 0.06 * float(iteration), **values,
         }  # fmt: skip
         lines.append(json.dumps(entry))
-    records.write_text(attempt / "metrics.jsonl", "\n".join(lines) + "\n")
+    write_text(attempt / "metrics.jsonl", "\n".join(lines) + "\n")
 
 
 def _torchssl(
@@ -123,7 +124,7 @@ def _torchssl(
             f"'eval/top-1-acc': {accuracy / 100:.4f}, 'eval/top-5-acc': 0.99}}, "
             f"BEST_EVAL_ACC: {accuracy / 100:.4f}, at 0 iters"
         )
-    records.write_text(attempt / "torchssl" / "log.txt", "\n".join(lines) + "\n")
+    write_text(attempt / "torchssl" / "log.txt", "\n".join(lines) + "\n")
 
 
 def _losses(accuracy: float, random: np.random.Generator) -> dict[str, float]:

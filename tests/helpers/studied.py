@@ -10,9 +10,10 @@ import yaml
 
 from harness.experiment import study as definition
 from harness.experiment.study import Study, Variant
+from harness.implementations.reported import Facts
 from harness.runs import folder as runs
-from harness.runs import manifest as records
-from harness.runs.manifest import Facts, Manifest, Status
+from harness.runs.files import write_text
+from harness.runs.manifest import Manifest, Status, write_manifest
 
 CONTENT: dict[str, object] = {
     "schema": 1,
@@ -97,7 +98,7 @@ def run(
             "loss_u": 0.0, "mask": share, "seconds": 0.05 * n * factor * (1 + seed / 50),
         }  # fmt: skip
         lines.append(json.dumps(entry))
-    records.write_text(runs.attempt_folder(place, 1) / "metrics.jsonl", "\n".join(lines) + "\n")
+    write_text(runs.attempt_folder(place, 1) / "metrics.jsonl", "\n".join(lines) + "\n")
     facts = Facts(
         data_sha256="da7a" * 16, split_sha256=f"{labels:04d}{seed:04d}" * 8,
         initial_weights_sha256=initial_weights or f"aaaa{seed:04d}" * 8, torch_version="2.14.1",
@@ -113,5 +114,5 @@ def run(
         reason=reason, failure=failure, started="2026-01-01T00:00:00+00:00", wall_seconds=60.0,
         exit_code=0, facts=facts, own_commit="1" * 40,
     )  # fmt: skip
-    records.write_manifest(place, manifest)
+    write_manifest(place, manifest)
     return place

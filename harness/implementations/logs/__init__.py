@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.implementations.logs import own, progress, torchssl
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 READERS: dict[str, Callable[[Path], list[Point]]] = {
     "torchssl": torchssl.read,

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import LogError
 from harness.implementations.logs import text
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 SCHEMA = 1
 _KEYS = ("top1", "top5", "eval_loss", "loss", "loss_x", "loss_u", "mask", "seconds")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.errors import LogError
 from harness.implementations.logs import text
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _STATE_START = re.compile(r"(?=Test Iter:|Train Epoch:)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 
 def read(path: Path, expected: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import BadInput, LogError
 from harness.implementations.logs import text
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 _HEAD = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+\] "
 _RECORD = re.compile(f"({_HEAD})(.*)")

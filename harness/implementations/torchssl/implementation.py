@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 import yaml
 
+from harness.errors import HarnessError
+from harness.experiment.contender import Contender
 from harness.experiment.fingerprints import split_sha256
 from harness.experiment.profile import Profile
 from harness.implementations import checkpoints
@@ -20,17 +23,16 @@ from harness.implementations.interface import (
     DATA,
     FINAL_WEIGHTS,
     REPOSITORY,
+    Command,
     Implementation,
-    Progress,
     Request,
+    Timing,
 )
 from harness.implementations.logs.torchssl import arguments as read_arguments
 from harness.implementations.logs.torchssl import read
+from harness.implementations.reported import Facts, Point, Progress, Resolved
 from harness.implementations.source import source_sha256
 from harness.implementations.torchssl.child.entry import SAVE_NAME
-from harness.parity.terms import Resolved
-from harness.runs.execution.job import Command
-from harness.runs.manifest import Facts, Point, write_text
 
 COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
 # Of that commit's Python files, by provenance.source_sha256.
@@ -64,18 +66,18 @@ TIMES = "times.json"
 class TorchSSL(Implementation):
     """The reference, from third_party/torchssl or the folder that TORCHSSL_DIR names."""
 
-    name = "torchssl"
-    title = "FixMatch (TorchSSL)"
     declares = True
-    departs: ClassVar[Mapping[str, Any]] = {"precision": "fp32"}  # it knows no other
+    fixed: ClassVar[Mapping[str, Any]] = {"precision": "fp32"}  # it knows no other
     not_restored = (
         "the order of the data starts again from the seed",
         "random states of Python, NumPy and torch start again from the seed",
     )
     keep_seconds = 60.0  # between checkpoints: what a stop costs at most
 
-    def __init__(self, source: Path) -> None:
-        self.source = source
+    def __init__(self, contender: Contender) -> None:
+        super().__init__(contender)
+        named = os.environ.get("TORCHSSL_DIR")
+        self.source = Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl"
 
     def unavailable(self) -> str | None:
         if not (self.source / "fixmatch.py").is_file():
@@ -118,7 +120,6 @@ class TorchSSL(Implementation):
         if resume:
             given |= {"resume": True, "load_path": KEPT}
             config = "config-resume.yaml"
-        write_text(folder / config, yaml.safe_dump(given, sort_keys=False))
         shims = []
         if request.device == "cpu":
             shims.append("cuda-on-cpu")
@@ -129,12 +130,31 @@ class TorchSSL(Implementation):
         options = ["--config", config, "--facts", "facts.json", "--progress", "progress.json"]
         options += ["--keep", KEPT, "--keep-seconds", str(self.keep_seconds)]
         options += ["--final", FINAL_WEIGHTS, *(f"--shim={shim}" for shim in shims), *more]
-        return self._command("train", *options)
+        command = self._command("train", *options)
+        return replace(command, files={config: yaml.safe_dump(given, sort_keys=False)})
 
-    def benchmark_command(self, request: Request, folder: Path) -> Command:
-        """Trains as ever in `folder`, which holds `data/`, and leaves time stamps in TIMES."""
-        command = self.train_command(request, folder)
-        return Command((*command.argv, "--times", TIMES), command.environment)
+    def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command:
+        """Trains as ever, and leaves the time of each update in TIMES."""
+        iterations, evaluated = asked.discard + asked.timed + 1, asked.discard + asked.timed // 2
+        short = {"iterations": iterations, "eval_every": evaluated}
+        profile = request.profile.model_copy(update=short)
+        command = self.train_command(replace(request, profile=profile), folder)
+        return replace(command, argv=(*command.argv, "--times", TIMES))
+
+    def timed(self, folder: Path, asked: Timing) -> dict[str, Any]:
+        """An evaluation in the middle of the counted iterations is timed by the gap it leaves."""
+        content = _read_json(folder / TIMES)
+        if content is None:
+            raise HarnessError("TorchSSL left no times")
+        evaluated = asked.discard + asked.timed // 2
+        steps = np.diff(content.pop("times"))  # entry k: from update k to update k + 1
+        counted = np.delete(steps, evaluated)[asked.discard :]
+        seconds = float(np.mean(counted))
+        evaluation = max(0.0, float(steps[evaluated]) - seconds)
+        return content | {
+            "seconds_per_iteration": seconds,
+            "seconds_per_evaluation": evaluation,
+        }
 
     def log(self, folder: Path) -> Path:
         return folder / SAVE_NAME / "log.txt"
@@ -189,12 +209,6 @@ class TorchSSL(Implementation):
         argv = (sys.executable, "-m", module, "--torchssl", str(self.source), *arguments)
         environment = {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
         return Command(argv, environment)
-
-
-def create() -> TorchSSL:
-    """From third_party/torchssl, or the folder that TORCHSSL_DIR names."""
-    named = os.environ.get("TORCHSSL_DIR")
-    return TorchSSL(Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl")
 
 
 def settings(request: Request) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from harness.analysis import statistics
-from harness.analysis.comparison import REFERENCE, Key
+from harness.analysis.results import Key
 from harness.report.figures.curves import SETTINGS, Style, finish, heading, styles
 from harness.runs.predictions import Predictions
 
@@ -36,11 +36,11 @@ def draw(
     titles: dict[str, str],
     caption: str,
     data: str,
-    baselines: Collection[str] = (),
+    against: Mapping[str, str],
 ) -> Figure:
-    """Final weights of the done runs: accuracies above, differences to the reference below.
+    """Final weights of the done runs: accuracies above, differences below.
 
-    Of `baselines` there is no difference below: the reference is not what they are held against.
+    `against` names, of each contender that is to be as good as another, that other.
     """
     labels = sorted({key[0] for key in predictions})
     classes = 1 + max(int(found.targets.max()) for found in predictions.values())
@@ -55,9 +55,10 @@ def draw(
             here = {key[1:]: curve for key, curve in by_key.items() if key[0] == count}
             for place, (name, title, style) in enumerate(styles(titles)):
                 _accuracies(above, _seeds(here, name), title, style, place)
-                if name != REFERENCE and name not in baselines:
-                    label = f"{title} minus {titles[REFERENCE]}"
-                    _differences(below, _paired(here, name), label, style, place)
+                if name in against:
+                    label = f"{title} minus {titles[against[name]]}"
+                    paired = _paired(here, name, against[name])
+                    _differences(below, paired, label, style, place)
             seeds = Counter(name for _, name in here)
             above.set_title(heading(count, seeds.values()), pad=8)
             below.axhline(0, color="0.2", linewidth=0.8)
@@ -76,11 +77,11 @@ def _seeds(here: Mapping[tuple[int, str], Curve], name: str) -> list[Curve]:
     return [curve for (_, found), curve in sorted(here.items(), key=_by_name) if found == name]
 
 
-def _paired(here: Mapping[tuple[int, str], Curve], name: str) -> list[Curve]:
+def _paired(here: Mapping[tuple[int, str], Curve], name: str, other: str) -> list[Curve]:
     return [
-        curve - here[seed, REFERENCE]
+        curve - here[seed, other]
         for (seed, found), curve in sorted(here.items(), key=_by_name)
-        if found == name and (seed, REFERENCE) in here
+        if found == name and (seed, other) in here
     ]
 
 

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from harness.analysis import study as findings
+from harness.analysis import frames
 from harness.analysis.study import Findings
-from harness.commands import verify
-from harness.errors import CheckFailed, NoRuns
-from harness.experiment import study as definition
-from harness.experiment.study import Study
 from harness.report import outputs, table
-from harness.report.figures import curves as figure
+from harness.report.figures import curves
 from harness.report.study import page
-from harness.runs import folder as runs
-from harness.runs import manifest as records
-from harness.runs.folder import Run
+from harness.runs.files import write_bytes
 from harness.runs.manifest import Status
 
 README, TABLE, POINTS, SUMS = "README.md", "table.csv", "points.csv", outputs.SUMS
@@ -32,64 +26,38 @@ def place(results: Path, name: str) -> Path:
     return results / "studies" / name
 
 
-def write(folder: Path, study: Study) -> Findings:
-    """Write all of them from the runs in `folder`; returns what those say.
-
-    Raises BadInput for runs that cannot be read.
-    """
-    found = findings.build(study, findings.load(folder, study))
-    for name, content in build(folder, found).items():
-        records.write_bytes(folder / name, content)
-    return found
+def write(folder: Path, content: Mapping[str, bytes]) -> None:
+    """Write all of them into `folder`."""
+    for name in NAMES:
+        write_bytes(folder / name, content[name])
 
 
-def build(folder: Path, found: Findings) -> dict[str, bytes]:
-    """Name -> content, of the runs in `folder`; writes nothing."""
+def build(found: Findings) -> dict[str, bytes]:
+    """Name -> content."""
     study = found.study
-    places = [
-        (folder / "runs" / variant / _name(run), run)
-        for variant, several in found.runs.items()
-        for run in several
-    ]
     points = _points(found)
-    drawn = figure.accuracy_vs_epoch(
+    drawn = curves.accuracy_vs_epoch(
         points[points["status"] == Status.DONE.value].assign(implementation=points["variant"]),
         {name: name for name in study.variants},
         _caption(found),
     )
     return {
-        SUMS: outputs.sums(folder, places).encode(),
+        SUMS: found.sums.encode(),
         TABLE: table.to_csv(_runs(found)).encode(),
         POINTS: table.to_csv(points).encode(),
         README: page.render(found).encode(),
-        **{name: figure.render(drawn, name.rpartition(".")[2]) for name in FIGURES},
+        **{name: curves.render(drawn, name.rpartition(".")[2]) for name in FIGURES},
     }
-
-
-def require(results: Path, name: str) -> Path:
-    """Raise CheckFailed if a file is not what the runs give, to the byte; else the folder."""
-    study, folder = definition.load(name), place(results, name)
-    if not (folder / "runs").is_dir():
-        raise NoRuns(folder, f"make study NAME={name}")
-    remedy = f"'make study NAME={name}' writes it"
-    found = findings.build(study, findings.load(folder, study))
-    if differences := verify.differences(folder, build(folder, found), remedy):
-        raise CheckFailed(verify.failure(differences))
-    return folder
-
-
-def _name(run: Run) -> str:
-    return runs.folder_name(*run.key, run.manifest.implementation)
 
 
 def _points(found: Findings) -> pd.DataFrame:
     runs_ = found.every_run
-    return _named(table.points_frame(runs_), found, [len(run.points) for run in runs_])
+    return _named(frames.points_frame(runs_), found, [len(run.points) for run in runs_])
 
 
 def _runs(found: Findings) -> pd.DataFrame:
     runs_ = found.every_run
-    return _named(table.runs_frame(runs_), found, [1] * len(runs_))
+    return _named(frames.runs_frame(runs_), found, [1] * len(runs_))
 
 
 def _named(frame: pd.DataFrame, found: Findings, rows: Sequence[int]) -> pd.DataFrame:

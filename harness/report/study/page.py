@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.analysis import selection
+from harness.analysis import frames, selection
 from harness.analysis.study import Finding, Findings, is_diverged, loss_message
 from harness.experiment import study as definition
-from harness.report import markdown, table, wording
+from harness.report import markdown, wording
 from harness.report.study import wording as said
 from harness.runs.folder import Run
 from harness.runs.manifest import Manifest, Status
@@ -36,7 +36,7 @@ def render(findings: Findings) -> str:
     """The page, from runs and definition alone."""
     study = findings.study
     parts = [
-        f"<!-- schema: {table.SCHEMA} -->",
+        f"<!-- schema: {frames.SCHEMA} -->",
         f"# Study `{study.name}`: {study.question}",
         f"**{said.conclusion(findings)}**",
         "## What was varied",

@@ -11,13 +11,43 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
+from harness.implementations.interface import Command
 from harness.runs.execution.console import Console
-from harness.runs.execution.job import Command, Ended, Halt, Stopped
+from harness.runs.files import write_text
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)  # loaded here: after a fork there is little that may be done
+
+
+class Halt(Exception):
+    """Raised by who watches a child: it is to be stopped, for the reason in the message."""
+
+
+class Stopped(StrEnum):
+    """Why a child was stopped, if it did not end by itself."""
+
+    NOT = ""
+    INTERRUPTED = "interrupted"
+    SILENT = "silent"
+    HALTED = "halted"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a child ended: exit code (negative: the signal), its last lines, why it was stopped."""
+
+    code: int
+    last_lines: tuple[str, ...]
+    stopped: Stopped = Stopped.NOT
+    reason: str = ""  # of Stopped.HALTED
+
+    @property
+    def last_line(self) -> str:
+        """The last thing that it said."""
+        return self.last_lines[-1].strip() if self.last_lines else "it said nothing"
 
 
 @dataclass(frozen=True)
@@ -38,7 +68,7 @@ def run(
     patience: float | None = None,
     slot: Slot | None = None,
 ) -> Ended:
-    """Run `command` in `folder`; what it prints goes to console.log there.
+    """Run `command` in `folder`, with the files that it needs; what it prints goes to console.log.
 
     `watch` is called every `every` seconds and returns a sign of life: when neither that nor what
     the child has printed changes for `patience` seconds, the child is stopped. It is stopped too
@@ -47,6 +77,8 @@ def run(
     """
     slot = slot or Slot()
     console = Console(folder)
+    for name, text in command.files.items():
+        write_text(folder / name, text)
 
     def prepare() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the child dies with this thread

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from harness.errors import BadInput
 from harness.runs.execution.process import Process, this_process
-from harness.runs.manifest import write_text
+from harness.runs.files import write_text
 
 LOCK, HOLDER = ".lock", ".lock-holder.json"
 

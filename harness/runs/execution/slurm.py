@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import BadInput
 from harness.experiment import settings_file
-from harness.runs import manifest as records
+from harness.runs.files import write_text
 
 FOLDER, JOBS = ".slurm", "jobs.json"
 MANY = 10_000  # requeues at the time limit: each goes on from a checkpoint
@@ -106,7 +106,7 @@ def submit(
             f"EXECUTOR slurm: no job could be submitted ({why}); see configs/slurm.yaml"
         ) from error
     known = _jobs(folder) | dict(zip(ids, tasks, strict=True))
-    records.write_text(folder / FOLDER / JOBS, json.dumps(known, indent=1) + "\n")
+    write_text(folder / FOLDER / JOBS, json.dumps(known, indent=1) + "\n")
     return ids
 
 

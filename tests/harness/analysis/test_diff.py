@@ -10,11 +10,10 @@ import git
 import pandas as pd
 import pytest
 
-from harness.analysis import diff
-from harness.commands import verify
+from harness.analysis import accepted, diff, frames, results
+from harness.commands import table, verify
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import profile
-from harness.parity import kept as checklist
 from harness.report import outputs, table
 from harness.runs import folder as runs
 from harness.runs.manifest import Status
@@ -25,7 +24,7 @@ TOLERANCE = QUICK.tolerance[40]
 
 
 def frame(folder: Path) -> pd.DataFrame:
-    text = table.to_csv(table.runs_frame(runs.load_all(folder)))
+    text = table.to_csv(frames.runs_frame(runs.load_all(folder)))
     return diff.read(text.encode(), "table.csv")
 
 
@@ -140,7 +139,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git clone with results of one label count committed at `HEAD`."""
     root = tmp_path_factory.mktemp("clone")
     folder = made.results(root / "results" / "quick", judged=False)
-    outputs.write(folder, QUICK)
+    table.write(folder, QUICK)
     repository = git.Repo.init(root)
     with repository.config_writer() as config:
         config.set_value("user", "name", "Somebody").set_value("user", "email", "some@body.org")
@@ -165,7 +164,7 @@ def rerun(folder: Path, shift: float) -> None:
 
 
 def write_tables(folder: Path) -> None:
-    for name, content in outputs.tables(folder, QUICK).items():
+    for name, content in outputs.tables(results.read(folder), QUICK).items():
         (folder / name).write_bytes(content)
 
 
@@ -244,7 +243,7 @@ def test_a_folder_in_no_clone(folder: Path, tmp_path: Path) -> None:
     [
         ("", "not a table.csv"),
         ("labels,seed\n40,0\n", "no column implementation"),
-        (",".join(table.RUN_COLUMNS) + "\n" + "0," * 21 + "2\n", "schema 2, this code reads 1"),
+        (",".join(frames.RUN_COLUMNS) + "\n" + "0," * 21 + "2\n", "schema 2, this code reads 1"),
     ],
 )
 def test_a_file_that_is_no_table(tmp_path: Path, text: str, message: str) -> None:
@@ -265,7 +264,7 @@ def test_an_accepted_change_passes_until_it_moves_again(folder: Path) -> None:
     after = diff.accept(folder, QUICK, found, before, "a shorter\nschedule", commit="c" * 40)
     assert after.holds
     assert (after.rows[0].verdict, after.rows[0].note) == ("accepted", "a shorter schedule")
-    [change] = checklist.accepted(folder).changes
+    [change] = accepted.read(folder).changes
     assert (change.base, change.commit, change.rule) == (before.identity, "c" * 40, "last")
     assert (change.old, change.new) == (found.rows[0].old, found.rows[0].new)
     assert len(change.date) == len("2026-01-01")

@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis import selection
 from harness.experiment import profile
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 
 def points(*accuracies: float) -> list[Point]:

@@ -16,9 +16,10 @@ from harness.commands import cli
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput
 from harness.experiment import study as definition
+from harness.implementations.reported import Point
 from harness.report.study import outputs as files
 from harness.runs.execution import lock as hold
-from harness.runs.manifest import Manifest, Point, Start, Status, read_manifest, write_manifest
+from harness.runs.manifest import Manifest, Start, Status, read_manifest, write_manifest
 from tests.faults.comparison import NAME, Comparison, wait_for
 from tests.helpers import made, studied
 

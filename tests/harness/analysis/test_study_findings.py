@@ -12,8 +12,7 @@ from harness.errors import BadInput
 from harness.experiment import study as definition
 from harness.experiment.study import Study, Variant
 from harness.report.study import wording as verdicts
-from harness.runs import manifest as records
-from harness.runs.manifest import Status
+from harness.runs.manifest import Status, read_manifest
 from tests.helpers import studied
 
 
@@ -218,5 +217,5 @@ def test_a_crashed_run_of_another_schedule_mixes_with_nothing(folder: Path, stud
     short = next(v for v in definition.variants(study, 100) if v.name == "b08")
     place = studied.run(folder, short, 250, 7, status=Status.FAILED, reason="exit code 7")
     found = build(folder, study)
-    assert records.read_manifest(place) is not None
+    assert read_manifest(place) is not None
     assert row(found, "b08").cell.lost == ("failed",)

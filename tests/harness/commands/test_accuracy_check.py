@@ -11,14 +11,13 @@ import git
 import pytest
 from rich.console import Console
 
-from harness.commands import accuracy_check
+from harness.commands import accuracy_check, table
 from harness.commands import compare as pipeline
 from harness.commands.accuracy_check import Check
 from harness.commands.compare import Question
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.experiment import profile
-from harness.report import outputs
 from harness.runs.attempt import Limits
 from tests.conftest import use_fake, write_small_data
 
@@ -88,7 +87,7 @@ def moved(clone: Path) -> None:
             if "top1" in entry:
                 entry["top1"] += 30
         log.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    outputs.write(folder, QUICK)
+    table.write(folder, QUICK)
 
 
 def test_an_accuracy_that_training_does_not_give(clone: Path, data_dir: Path) -> None:

@@ -14,9 +14,9 @@ import pytest
 from harness.commands import bench
 from harness.errors import BadInput, Incomplete
 from harness.experiment import profile
+from harness.implementations.interface import Command
 from harness.implementations.own import Own
 from harness.report import bench as bench_report
-from harness.runs.execution.job import Command
 from tests.conftest import REPOSITORY
 from tests.harness.commands.test_terminal import plain
 

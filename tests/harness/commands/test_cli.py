@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import cli
+from harness.commands import cli, table
 from harness.experiment import data, profile
-from harness.report import outputs
 from tests.conftest import REPOSITORY
 from tests.helpers import made
 
@@ -173,7 +172,7 @@ def test_table_of_an_empty_folder_says_what_to_do(
 def results(tmp_path: Path) -> Path:
     """Results of two made-up runs, written out."""
     folder = made.results(tmp_path / "results" / "quick", judged=False)
-    outputs.write(folder, profile.load("quick"))
+    table.write(folder, profile.load("quick"))
     return folder
 
 

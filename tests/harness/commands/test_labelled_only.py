@@ -12,7 +12,8 @@ import pytest
 from matplotlib.axes import Axes
 from pydantic import ValidationError
 
-from harness.analysis import comparison
+from harness.analysis import comparison, results
+from harness.commands import table
 from harness.experiment import data, profile
 from harness.implementations import interface, registry
 from harness.implementations.interface import Request
@@ -40,12 +41,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for labels, shift in ((40, -20.0), (250, 0.0)):
         for seed in (0, 1, 2):
             made.run(place, "labelled_only", labels, seed, shift=shift)
-    outputs.write(place, QUICK)
+    table.write(place, QUICK)
     return place
 
 
 def compared(folder: Path) -> comparison.Comparison:
-    return outputs.under(folder, QUICK, "last")
+    return outputs.compare(results.read(folder), QUICK, "last")
 
 
 def section(text: str, title: str) -> str:
@@ -170,7 +171,7 @@ def test_beside_it_both_look_as_they_do_without_it(folder: Path, tmp_path: Path)
     assert styles["own"] == figure.STYLES[0] and styles["torchssl"] == figure.STYLES[1]
     assert styles["labelled_only"] == figure.STYLES[2]
     made.results(tmp_path / "quick", (40, 250), (0, 1, 2))
-    without = outputs.tables(tmp_path / "quick", QUICK)
+    without = outputs.tables(results.read(tmp_path / "quick"), QUICK)
     row = "| FixMatch (own) |"
     [alone] = [line for line in without["table.md"].decode().splitlines() if line.startswith(row)]
     assert alone in (folder / "table.md").read_text().splitlines()
@@ -222,7 +223,7 @@ def test_the_page_in_a_browser(folder: Path, width: int) -> None:
 
 def test_without_its_counterpart_it_has_a_row_and_says_why_no_more(tmp_path: Path) -> None:
     made.run(tmp_path, "labelled_only", 40, 0)
-    text = outputs.tables(tmp_path, QUICK)["table.md"].decode()
+    text = outputs.tables(results.read(tmp_path), QUICK)["table.md"].decode()
     assert f"| {TITLE} | " in text
     assert f"No seed is done by both FixMatch (own) and {TITLE}: nothing can be said." in text
 

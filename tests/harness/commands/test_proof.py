@@ -12,8 +12,7 @@ from harness.commands import cli
 from harness.commands import parity as proof
 from harness.commands.terminal import Terminal
 from harness.errors import CheckFailed, Incomplete
-from harness.parity import kept as checklist
-from harness.parity import ladder
+from harness.parity import checklist, ladder
 from harness.parity.checklist import Check, Rung
 from tests.conftest import REPOSITORY
 
@@ -26,7 +25,7 @@ DRIFT = [
 def climb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *rungs: Rung) -> str:
     monkeypatch.setattr(ladder, "climb", lambda *_: ladder.Climb(rungs, DRIFT))
     text = io.StringIO()
-    asked = proof.Climb("quick", 40, 0, None, tmp_path)
+    asked = proof.LadderQuestion("quick", 40, 0, None, tmp_path)
     try:
         proof.climb(asked, Terminal(Console(file=text, width=160)))
     finally:
@@ -42,7 +41,7 @@ def test_a_ladder_that_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     )
     assert "2 settings" in said
     assert "ok" in said
-    found = checklist.ladder(tmp_path / "quick")
+    found = checklist.read(tmp_path / "quick")
     assert found is not None and found.holds
     assert (tmp_path / "quick" / "step-drift.png").read_bytes().startswith(b"\x89PNG")
 
@@ -54,14 +53,14 @@ def test_a_broken_rung_is_an_error_that_names_it(
     broken = Rung(5, "same network", (Check("parameters", "9 against 10", "exact", False),))
     with pytest.raises(CheckFailed, match="rung 5, same network: parameters: 9 against 10"):
         climb(tmp_path, monkeypatch, blocked, broken)
-    found = checklist.ladder(tmp_path / "quick")
+    found = checklist.read(tmp_path / "quick")
     assert found is not None and not found.holds
 
 
 @pytest.mark.usefixtures("fake")
 def test_without_torchssl_it_is_incomplete(tmp_path: Path) -> None:
     with pytest.raises(Incomplete, match="TorchSSL"):
-        proof.climb(proof.Climb("quick", 40, 0, None, tmp_path), Terminal())
+        proof.climb(proof.LadderQuestion("quick", 40, 0, None, tmp_path), Terminal())
     assert REPOSITORY not in tmp_path.parents
 
 

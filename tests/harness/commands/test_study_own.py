@@ -16,10 +16,10 @@ from harness.commands.study import Question, study
 from harness.commands.terminal import Terminal
 from harness.experiment import profile
 from harness.experiment.data import read_dataset
+from harness.implementations import registry
 from harness.implementations.interface import Request
-from harness.implementations.own import Own
 from harness.report.study import outputs as files
-from harness.runs import manifest as records
+from harness.runs.manifest import read_manifest
 from tests.helpers import studied
 
 
@@ -32,11 +32,11 @@ def test_options_become_flags_and_a_comparison_has_none(data_dir: Path) -> None:
         "precise_bn": True,
         "interleave": True,
     }
-    words = Own().train_command(replace(plain, options=options), data_dir).argv
+    words = registry.create("own").train_command(replace(plain, options=options), data_dir).argv
     pairs = set(itertools.pairwise(words))
     assert {("--warmup", "3"), ("--precision", "bf16"), ("--batch-size", "8")} <= pairs
     assert {"--no-use-ema", "--precise-bn", "--interleave"} <= set(words)
-    told = " ".join(Own().train_command(plain, data_dir).argv)
+    told = " ".join(registry.create("own").train_command(plain, data_dir).argv)
     assert "--warmup 0 --precision fp32" in told
     assert not any(name in told for name in ("use-ema", "precise-bn", "interleave"))
 
@@ -60,7 +60,7 @@ def test_the_average_changes_no_training_and_a_loss_that_diverged_is_shown(
     table = pd.read_csv(folder / "table.csv").set_index("variant")
     assert table["status"].to_dict() == {"with-ema": "done", "no-ema": "done", "hot": "failed"}
     assert table["initial_weights_sha256"].nunique() == 1
-    hot = records.read_manifest(folder / "runs/hot/40-seed0-own")
+    hot = read_manifest(folder / "runs/hot/40-seed0-own")
     assert hot is not None and findings.is_diverged(hot)
     assert "`hot` has no accuracy, its loss was not finite in 1 of 1 runs (at iteration" in text
     assert "| `hot` | 40 | 0 | not finite: the loss is " in text

@@ -8,8 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.commands.terminal import Terminal, describe, duration
-from harness.implementations.interface import Progress
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point, Progress
 
 
 def plain() -> tuple[Terminal, io.StringIO]:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import verify
+from harness.commands import table, verify
 from harness.errors import BadInput, CheckFailed, LogError
 from harness.experiment import profile
-from harness.report import outputs
 from tests.helpers import made
 
 QUICK = profile.load("quick")
@@ -22,7 +21,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = made.results(
         tmp_path_factory.mktemp("committed") / "quick", seeds=(0, 1), judged=False
     )
-    outputs.write(folder, QUICK)
+    table.write(folder, QUICK)
     return folder
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from harness.implementations import registry
-from harness.parity.terms import Evidence, Resolved, first_difference
-from harness.runs.manifest import Facts
+from harness.implementations.reported import Evidence, Facts, Resolved
+from harness.parity.terms import first_difference
 
 SUMS = {"data_sha256": "d" * 64, "split_sha256": "5" * 64, "initial_weights_sha256": "1" * 64}
 

@@ -14,6 +14,7 @@ import pytest
 from harness.commands import cli
 from harness.errors import BadInput
 from harness.experiment import data
+from harness.implementations import registry
 from harness.implementations.interface import REPOSITORY
 from harness.implementations.own import Own
 from harness.implementations.source import commit_of
@@ -125,10 +126,10 @@ def test_a_resumption_on_other_data_shows_in_our_facts(tmp_path: Path) -> None:
     lines = [json.dumps(ENTRY | SUMS), json.dumps(resumption | {"split_sha256": "s"})]
     log = tmp_path / "metrics.jsonl"
     log.write_text(lines[0] + "\n")
-    facts = Own().facts(tmp_path)
+    facts = registry.create("own").facts(tmp_path)
     assert facts is not None and facts.data_sha256 == "d"
     log.write_text("\n".join(lines) + "\n")
-    facts = Own().facts(tmp_path)
+    facts = registry.create("own").facts(tmp_path)
     assert facts is not None and facts.data_sha256 == "other"
     assert (facts.split_sha256, facts.initial_weights_sha256) == ("s", "w")
 

@@ -16,9 +16,9 @@ import pytest
 from harness.experiment import data, profile
 from harness.implementations import own, registry
 from harness.implementations.interface import Request
+from harness.implementations.reported import Evidence
 from harness.parity import judge, ladder, question
 from harness.parity.declare import declare, hand_out_weights
-from harness.parity.terms import Evidence
 
 pytestmark = pytest.mark.torchssl
 REPOSITORY = Path(__file__).resolve().parents[3]

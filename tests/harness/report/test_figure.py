@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
+from harness.analysis.frames import POINT_COLUMNS
 from harness.analysis.published import Row
 from harness.report.figures.curves import accuracy_vs_epoch, accuracy_vs_time, render, training
-from harness.report.table import POINT_COLUMNS
 
 NAMES = ("own", "torchssl", "labelled_only")
 TITLES = {"own": "FixMatch (own)", "torchssl": "FixMatch (TorchSSL)"}

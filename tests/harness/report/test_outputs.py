@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis import results
+from harness.commands import table
 from harness.errors import BadInput
 from harness.experiment import profile
 from harness.report import outputs
@@ -19,7 +21,7 @@ QUICK = profile.load("quick")
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = made.results(tmp_path_factory.mktemp("results") / "quick", seeds=(0, 1))
-    outputs.write(folder, QUICK)
+    table.write(folder, QUICK)
     return folder
 
 
@@ -30,7 +32,7 @@ def test_every_output_is_written(built: Path) -> None:
 
 def test_the_same_runs_elsewhere_give_the_same_bytes(built: Path, tmp_path: Path) -> None:
     shutil.copytree(built / "runs", tmp_path / "runs")
-    again = outputs.build(tmp_path, QUICK.model_copy(update={"iterations": 20}))
+    again = outputs.build(results.read(tmp_path), QUICK.model_copy(update={"iterations": 20}))
     assert tuple(again) == outputs.NAMES
     for name, content in again.items():
         assert content == (built / name).read_bytes(), name
@@ -59,14 +61,14 @@ def test_a_figure_that_is_given_no_more_is_removed(tmp_path: Path) -> None:
     made.results(tmp_path, judged=False)
     (tmp_path / "per-class.svg").write_text("of predictions that are gone")
     (tmp_path / "notes.txt").write_text("mine")
-    outputs.write(tmp_path, QUICK)
+    table.write(tmp_path, QUICK)
     assert not (tmp_path / "per-class.svg").exists()
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_another_rule_is_shown_and_nothing_written(built: Path) -> None:
     before = {path: path.read_bytes() for path in built.iterdir() if path.is_file()}
-    found = outputs.under(built, QUICK, "best")
+    found = outputs.compare(results.read(built), QUICK, "best")
     assert found.rule == "best" and found.cell("own", 40).sample is not None
     assert before == {path: path.read_bytes() for path in built.iterdir() if path.is_file()}
 
@@ -75,4 +77,4 @@ def test_a_damaged_ladder_is_named(tmp_path: Path) -> None:
     made.results(tmp_path, judged=False)
     (tmp_path / "parity.json").write_text('{"schema": 9}')
     with pytest.raises(BadInput, match=r"parity\.json: .*run 'make parity' again"):
-        outputs.build(tmp_path, QUICK)
+        outputs.build(results.read(tmp_path), QUICK)

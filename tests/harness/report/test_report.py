@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import comparison, published
+from harness.analysis import accepted, comparison, published
+from harness.analysis.accepted import Accepted, Change
+from harness.commands import table
 from harness.experiment import profile
-from harness.parity import kept as checklist
-from harness.parity.kept import Accepted, Change
-from harness.report import outputs
 from harness.report import page as report
 from harness.runs import folder as runs
 from harness.runs.manifest import Status
@@ -54,8 +53,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made.run(folder, "own", 40, 2)
     made.run(folder, "torchssl", 40, 2, status=Status.FAILED, reason=HOSTILE, judged=False)
     (folder / "parity.json").write_text(json.dumps(LADDER))
-    checklist.write_accepted(folder, Accepted(changes=(CHANGE,)))
-    outputs.write(folder, QUICK)
+    accepted.write(folder, Accepted(changes=(CHANGE,)))
+    table.write(folder, QUICK)
     return folder / "report.html"
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import comparison, published
+from harness.analysis import comparison, frames, published
 from harness.experiment import profile
 from harness.implementations import registry
+from harness.implementations.reported import Facts, Point
 from harness.report import latex, markdown, table
 from harness.runs.folder import Run
-from harness.runs.manifest import Facts, Manifest, Point, Status
+from harness.runs.manifest import Manifest, Status
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 PROFILE = profile.load("quick")
@@ -112,8 +113,8 @@ def rows(text: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("table.csv", table.to_csv(table.runs_frame(RUNS))),
-        ("points.csv", table.to_csv(table.points_frame(RUNS))),
+        ("table.csv", table.to_csv(frames.runs_frame(RUNS))),
+        ("points.csv", table.to_csv(frames.points_frame(RUNS))),
         ("table.md", markdown.render(compared(RUNS))),
         ("table.tex", latex.render(compared(RUNS))),
         ("labelled-only.md", markdown.render(compared([*RUNS, *LABELLED_ONLY]))),
@@ -148,7 +149,7 @@ def test_latex_sets_it_within_the_text(runs: list[Run], tmp_path: Path) -> None:
 
 
 def test_columns() -> None:
-    assert ",".join(table.RUN_COLUMNS) == (
+    assert ",".join(frames.RUN_COLUMNS) == (
         "labels,seed,implementation,status,iterations,evaluations,"
         "best_top1,last_top1,mean20_top1,median20_top1,judged_top1,"
         "wall_seconds,images_per_second,device,precision,"
@@ -156,14 +157,14 @@ def test_columns() -> None:
         "own_commit,torchssl_commit,torch_version,schema"
     )
     # labels, seed, implementation, iteration, epoch, top1, top5, losses, mask, seconds
-    assert ",".join(table.POINT_COLUMNS) == (
+    assert ",".join(frames.POINT_COLUMNS) == (
         "labels,seed,implementation,iteration,epoch,top1,top5,"
         "eval_loss,loss,loss_x,loss_u,mask,seconds,status,schema"
     )
 
 
 def test_a_row_by_hand() -> None:
-    row = rows(table.to_csv(table.runs_frame(RUNS[4:5])))[0]
+    row = rows(table.to_csv(frames.runs_frame(RUNS[4:5])))[0]
     assert row["iterations"] == "2001"
     assert row["evaluations"] == "21"
     assert (row["best_top1"], row["last_top1"]) == ("90.00", "90.00")
@@ -174,7 +175,7 @@ def test_a_row_by_hand() -> None:
 
 
 def test_a_point_by_hand() -> None:
-    row = rows(table.to_csv(table.points_frame(RUNS[:1])))[1]
+    row = rows(table.to_csv(frames.points_frame(RUNS[:1])))[1]
     assert row == {
         "labels": "40", "seed": "0", "implementation": "own", "iteration": "101",
         "epoch": "1.0100", "top1": "62.00", "top5": "98.77", "eval_loss": "0.5000",
@@ -185,7 +186,7 @@ def test_a_point_by_hand() -> None:
 
 def test_points_of_every_run_are_kept_with_its_status() -> None:
     stopped = run("own", 40, 5, status=Status.FAILED, points=curve(33.0))
-    points = rows(table.to_csv(table.points_frame([*RUNS[5:6], stopped])))
+    points = rows(table.to_csv(frames.points_frame([*RUNS[5:6], stopped])))
     assert [(p["top1"], p["status"]) for p in points] == [
         ("10.00", "incomparable"), ("99.00", "incomparable"), ("33.00", "failed"),
     ]  # fmt: skip
@@ -193,21 +194,21 @@ def test_points_of_every_run_are_kept_with_its_status() -> None:
 
 def test_a_run_that_stopped_on_its_way_has_evaluations_and_no_accuracy() -> None:
     stopped = run("own", 40, 5, status=Status.FAILED, points=curve(33.0, 44.0))
-    [row] = rows(table.to_csv(table.runs_frame([stopped])))
+    [row] = rows(table.to_csv(frames.runs_frame([stopped])))
     assert (row["iterations"], row["evaluations"]) == ("101", "2")
     assert {row[f"{rule}_top1"] for rule in ("best", "last", "mean20", "median20")} == {""}
 
 
 def test_nothing_yet() -> None:
-    assert rows(table.to_csv(table.runs_frame([]))) == []
-    assert rows(table.to_csv(table.points_frame([]))) == []
+    assert rows(table.to_csv(frames.runs_frame([]))) == []
+    assert rows(table.to_csv(frames.points_frame([]))) == []
     assert markdown.render(compared([])).endswith("\n")
     assert latex.render(compared([])).endswith("\\end{table}\n")
 
 
 def test_only_failures() -> None:
     failures = [RUNS[3], RUNS[7]]
-    assert [row["status"] for row in rows(table.to_csv(table.runs_frame(failures)))] == [
+    assert [row["status"] for row in rows(table.to_csv(frames.runs_frame(failures)))] == [
         "failed", "unavailable",
     ]  # fmt: skip
     text = markdown.render(compared(failures))

@@ -18,13 +18,13 @@ import torch
 from harness.errors import BadInput, Incomplete
 from harness.experiment.profile import load
 from harness.implementations import checkpoints
+from harness.implementations.interface import Command
 from harness.runs import failures as diagnosis
 from harness.runs.execution import child as local
 from harness.runs.execution import pool
 from harness.runs.execution import space as room
-from harness.runs.execution.child import Slot
+from harness.runs.execution.child import Ended, Halt, Slot, Stopped
 from harness.runs.execution.console import Console
-from harness.runs.execution.job import Command, Ended, Halt, Stopped
 from harness.runs.execution.lock import HOLDER, only_one
 from harness.runs.execution.process import Process, this_process
 

@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 from harness.commands.terminal import Terminal
 from harness.experiment.data import read_dataset
 from harness.experiment.profile import load
+from harness.implementations import registry
 from harness.implementations.interface import Request
 from harness.implementations.own import Own
+from harness.implementations.reported import Point
 from harness.runs.attempt import Limits
-from harness.runs.manifest import Point
 from harness.runs.train import Launcher
 from tests.faults.comparison import child_in, kill, wait_for
 
@@ -33,7 +34,9 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(
     def run(folder: Path) -> str:
         out = io.StringIO()
         terminal = Terminal(Console(file=out, soft_wrap=True))
-        Launcher(folder, terminal, Limits(retries=1, backoff=0.01)).run(Own(), request)
+        Launcher(folder, terminal, Limits(retries=1, backoff=0.01)).run(
+            registry.create("own"), request
+        )
         return out.getvalue()
 
     whole, killed = (tmp_path / name for name in ("whole", "killed"))
@@ -41,7 +44,9 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(
 
     def kill_it() -> None:
         attempt = attempt_of(killed)
-        wait_for(lambda: attempt.is_dir() and (Own().resumes_at(attempt) or 0) >= 8, 200)
+        wait_for(
+            lambda: attempt.is_dir() and (registry.create("own").resumes_at(attempt) or 0) >= 8, 200
+        )
         kill(child_in(killed, b"own_impl"))
 
     killer = threading.Thread(target=kill_it)
@@ -64,5 +69,5 @@ def attempt_of(folder: Path) -> Path:
 def evaluations(folder: Path) -> list[tuple[object, ...]]:
     """All that was logged but the time."""
     fields = [name for name in Point.__annotations__ if name != "seconds"]
-    points = Own().points(attempt_of(folder), [5] * 10)
+    points = registry.create("own").points(attempt_of(folder), [5] * 10)
     return [tuple(getattr(point, name) for name in fields) for point in points]

@@ -10,8 +10,9 @@ import pydantic
 import pytest
 
 from harness.errors import BadInput
-from harness.runs import manifest as records
-from harness.runs.manifest import Facts, Manifest, Status
+from harness.implementations.reported import Facts
+from harness.runs.files import write_text
+from harness.runs.manifest import SCHEMA, Manifest, Status, read_manifest, write_manifest
 
 FACTS = Facts(
     data_sha256="d" * 64,
@@ -39,7 +40,7 @@ MANIFEST = Manifest(
 
 
 def rewritten(folder: Path, **change: object) -> Path:
-    records.write_manifest(folder, MANIFEST)
+    write_manifest(folder, MANIFEST)
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     return path
@@ -47,7 +48,7 @@ def rewritten(folder: Path, **change: object) -> Path:
 
 def refused(folder: Path) -> str:
     with pytest.raises(BadInput) as error:
-        records.read_manifest(folder)
+        read_manifest(folder)
     message = str(error.value)
     assert message.startswith(f"{folder / 'manifest.json'}: ")
     assert "\n" not in message
@@ -55,15 +56,15 @@ def refused(folder: Path) -> str:
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    records.write_manifest(tmp_path / "a" / "new folder", MANIFEST)
-    assert records.read_manifest(tmp_path / "a" / "new folder") == MANIFEST
+    write_manifest(tmp_path / "a" / "new folder", MANIFEST)
+    assert read_manifest(tmp_path / "a" / "new folder") == MANIFEST
 
 
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_is_kept(tmp_path: Path, status: Status) -> None:
     manifest = MANIFEST.model_copy(update={"status": status, "facts": None})
-    records.write_manifest(tmp_path, manifest)
-    assert records.read_manifest(tmp_path) == manifest
+    write_manifest(tmp_path, manifest)
+    assert read_manifest(tmp_path) == manifest
 
 
 def test_the_six_statuses() -> None:
@@ -78,16 +79,16 @@ def test_it_is_frozen() -> None:
 
 
 def test_the_file_carries_its_schema_and_is_readable_text(tmp_path: Path) -> None:
-    records.write_manifest(tmp_path, MANIFEST)
+    write_manifest(tmp_path, MANIFEST)
     text = (tmp_path / "manifest.json").read_text(encoding="utf-8")
-    assert json.loads(text)["schema_version"] == records.SCHEMA == 1
+    assert json.loads(text)["schema_version"] == SCHEMA == 1
     assert text.endswith("}\n")
     assert len(text.splitlines()) > 10
 
 
 def test_no_manifest_is_no_error(tmp_path: Path) -> None:
-    assert records.read_manifest(tmp_path) is None
-    assert records.read_manifest(tmp_path / "nowhere") is None
+    assert read_manifest(tmp_path) is None
+    assert read_manifest(tmp_path / "nowhere") is None
 
 
 def test_a_newer_schema_says_to_update(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_a_wrong_fact_is_named(tmp_path: Path) -> None:
 
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file.txt"
-    records.write_text(path, "± 1\nsecond\r\n")
+    write_text(path, "± 1\nsecond\r\n")
     assert path.read_bytes() == "± 1\nsecond\r\n".encode()
     assert [entry.name for entry in path.parent.iterdir()] == ["file.txt"]
 
@@ -138,14 +139,14 @@ def test_a_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     path = tmp_path / "file.txt"
-    records.write_text(path, "old")
+    write_text(path, "old")
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(*((os, "fsync") if step == "fsync" else (Path, "replace")), full)
     with pytest.raises(BadInput, match=r"file\.txt: .*No space left on device.*free some space"):
-        records.write_text(path, "new")
+        write_text(path, "new")
     assert path.read_text() == "old"
 
 
@@ -153,11 +154,11 @@ def test_a_file_where_a_folder_should_be_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("in the way")
     for path in (tmp_path / "results" / "file.txt", tmp_path / "results" / "runs" / "file.txt"):
         with pytest.raises(BadInput, match=r"file\.txt: cannot be written .*RESULTS="):
-            records.write_text(path, "new")
+            write_text(path, "new")
     assert (tmp_path / "results").read_text() == "in the way"
 
 
 def test_a_folder_where_the_file_should_be_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "file.txt" / "inner").mkdir(parents=True)
     with pytest.raises(BadInput, match=r"file\.txt: cannot be written"):
-        records.write_text(tmp_path / "file.txt", "new")
+        write_text(tmp_path / "file.txt", "new")

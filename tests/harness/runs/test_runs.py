@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BadInput
+from harness.implementations.reported import Facts, Point
 from harness.runs import folder as runs
-from harness.runs import manifest as records
 from harness.runs.folder import Run
-from harness.runs.manifest import Facts, Manifest, Point, Status
+from harness.runs.manifest import Manifest, Status, write_manifest
 
 DATA, SPLIT, WEIGHTS = "d" * 64, "5" * 64, "1" * 64
 OTHER = "0123456789abcdef" * 4
@@ -116,7 +116,7 @@ def test_runs_are_loaded_in_order_with_what_became_of_them(tmp_path: Path) -> No
         given = run(implementation, seed, labels=labels, status=Status.FAILED).manifest
         manifest = given.model_copy(update={"reason": "exit code 1"})
         folder = tmp_path / "runs" / runs.folder_name(labels, seed, implementation)
-        records.write_manifest(folder, manifest)
+        write_manifest(folder, manifest)
     (tmp_path / "runs" / "40-seed9-own").mkdir()  # prepared, not begun
     (tmp_path / "runs" / "notes").mkdir()
     loaded = runs.load_all(tmp_path)
@@ -131,6 +131,6 @@ def test_no_runs(tmp_path: Path) -> None:
 
 def test_a_manifest_of_another_schema_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "40-seed0-own"
-    records.write_manifest(folder, run().manifest.model_copy(update={"schema_version": 9}))
+    write_manifest(folder, run().manifest.model_copy(update={"schema_version": 9}))
     with pytest.raises(BadInput, match="update this checkout"):
         runs.load_all(tmp_path)

@@ -15,7 +15,7 @@ import torch
 
 from harness.experiment.profile import load
 from harness.implementations import registry
-from harness.runs import manifest as records
+from harness.runs.manifest import read_manifest
 from tests.conftest import REPOSITORY
 
 pytestmark = [
@@ -52,7 +52,7 @@ def test_killed_with_its_harness_it_goes_on_to_a_whole_curve(tmp_path: Path) -> 
     points = pd.read_csv(tmp_path / "quick/points.csv")
     assert points["iteration"].tolist() == load("quick", ITERATIONS).evaluated_after()
     assert points["seconds"].is_monotonic_increasing
-    manifest = records.read_manifest(attempt.parent)
+    manifest = read_manifest(attempt.parent)
     assert manifest is not None and manifest.facts is not None
     [resumed] = manifest.resumptions
     assert resumed.resumed_at is not None and resumed.resumed_at >= ITERATIONS // 2 - 1

@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import BadInput, LogError
 from harness.implementations.logs import READERS, own
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 RUN = Path(__file__).parents[3] / "logs" / "own-30.jsonl"
 LINES = RUN.read_text().splitlines(keepends=True)

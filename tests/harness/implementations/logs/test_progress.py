@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import BadInput, LogError
 from harness.implementations.logs import READERS, progress
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 LOGS = Path(__file__).parents[3] / "logs"
 REPORT = LOGS / "progress-report-2024.txt"

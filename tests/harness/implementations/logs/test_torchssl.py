@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import BadInput, LogError
 from harness.implementations.logs import READERS, torchssl
-from harness.runs.manifest import Point
+from harness.implementations.reported import Point
 
 LOGS = Path(__file__).parents[3] / "logs"
 RUN = LOGS / "torchssl-60-run0.txt"

@@ -1,0 +1,193 @@
+"""The runs that are asked for: done, to do, refused, trained, lacking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from harness.analysis.results import load_all
+from harness.commands.terminal import Terminal
+from harness.errors import Incomplete
+from harness.implementations.interface import Implementation, Request
+from harness.implementations.source import commit_here
+from harness.parity import judge, preflight
+from harness.runs import cluster, train
+from harness.runs.attempt import Limits
+from harness.runs.execution import pool
+from harness.runs.execution.slurm import Settings
+from harness.runs.folder import Run, RunsFolder
+from harness.runs.manifest import Manifest, Status, read_manifest
+from harness.runs.progress import duration
+from harness.runs.train import Planned
+
+
+@dataclass(frozen=True)
+class Means:
+    """With what runs are trained: how many at once, how patiently, here or on a cluster."""
+
+    jobs: int = 1
+    limits: Limits = field(default_factory=Limits)
+    slurm: Settings | None = None  # None: on this machine
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One run of a plan, and the runs folder that it lies in."""
+
+    runs: RunsFolder
+    planned: Planned
+
+    @property
+    def is_done(self) -> bool:
+        return self.runs.is_done(self.planned.side, self.planned.request)
+
+    @property
+    def expected_seconds(self) -> float:
+        """How long it may take; 0 where nothing tells."""
+        return self.runs.expected_seconds(self.planned.side, self.planned.request) or 0.0
+
+
+class Plan:
+    """All runs that a command asks for, in the order in which they are trained."""
+
+    def __init__(self, folder: Path, device: str, means: Means, terminal: Terminal) -> None:
+        self.folder, self.device = folder, device
+        self.means, self.terminal = means, terminal
+        self.entries: list[Entry] = []
+
+    def add(self, runs: RunsFolder, side: Implementation, request: Request) -> None:
+        """Ask for one run more. Raises BadInput if its folder holds runs of other terms."""
+        runs.check_same_terms(side, request)
+        folder = runs.run_folder(side, request)
+        planned = Planned(side, request, folder, runs.prefix + folder.name)
+        self.entries.append(Entry(runs, planned))
+
+    @property
+    def todo(self) -> list[Entry]:
+        """Those that are not done."""
+        return [entry for entry in self.entries if not entry.is_done]
+
+    def show(self) -> None:
+        """Notices, and what is to be done with about how long it takes."""
+        for notice in self._notices():
+            self.terminal.say(f"Notice: {notice}")
+        todo = self.todo
+        if not todo:
+            self.terminal.say(f"Nothing to do: all {len(self.entries)} runs are done.")
+            return
+        rows, total = [], 0.0
+        for entry in self.entries:
+            if entry not in todo:
+                rows.append((entry.planned.title, "done"))
+            elif reason := entry.planned.side.unavailable():
+                rows.append((entry.planned.title, f"unavailable: {reason}"))
+            else:
+                total += entry.expected_seconds
+                rows.append((entry.planned.title, _work(entry)))
+        total /= min(self.means.jobs, len(todo))
+        about = f", about {duration(total)} in all" if total else ""
+        self.terminal.table(f"To do{about}", (), rows)
+
+    def refuse(self) -> list[Entry]:
+        """Climb rungs 1-4 for all that is to be trained; the runs that break one are not."""
+        by_run = {entry.planned: entry for entry in self.todo}
+        if not by_run:
+            return []
+        done = [run for run in load_all(self.folder) if run.status is Status.DONE]
+        evidence = [(run.key, run.evidence) for run in done]
+        refused = []
+        for planned, difference in preflight.check(list(by_run), evidence, self.terminal.say):
+            train.refuse(planned, str(difference), self.terminal)
+            refused.append(by_run[planned])
+        return refused
+
+    def train(self, refused: Sequence[Entry] = ()) -> None:
+        """Train what is to be done, here, some at once, or on the cluster."""
+        todo = [entry.planned for entry in self.todo if entry not in refused]
+        means = self.means
+        if means.slurm is not None:
+            cluster.run_all(self.folder, todo, means.limits, means.slurm, self.terminal)
+            return
+        tasks = [partial(train.train, planned, self.terminal, means.limits) for planned in todo]
+        pool.run_all(tasks, pool.slots(means.jobs, self.device))
+
+    def judge(self) -> None:
+        """Judge the final weights of each run that is done and has not been judged."""
+        for entry in self.entries:
+            judge.judge(entry.planned, self.terminal.say)
+
+    def require_done(self, runs: Sequence[tuple[Path, Run]], kept: Callable[[Run], bool]) -> None:
+        """Raise Incomplete that names each run that was asked for and is not `kept`.
+
+        `runs` are those that are there, with their folders, as the outputs show them.
+        """
+        there = dict(runs)
+        lost = []
+        for entry in self.entries:
+            run = there.get(entry.planned.folder)
+            if run is None:
+                lost.append(f"{entry.planned.title} {Status.MISSING.value}")
+            elif not kept(run):
+                lost.append(f"{entry.planned.title} {run.status.value}{_remedy(run, entry)}")
+        if lost:
+            raise Incomplete(f"not all runs are done: {', '.join(lost)}")
+
+    def _notices(self) -> list[str]:
+        """What finished runs do not share with those that would be made now, a line each."""
+        import torch
+
+        commit = commit_here()
+        named = torch.cuda.get_device_name() if self.device == "cuda" else "cpu"
+        now = {"own commit": commit, "torch": str(torch.__version__), "device": named}
+        found: dict[str, set[str]] = {key: set() for key in now}
+        for runs in dict.fromkeys(entry.runs for entry in self.entries):
+            for _, manifest in runs.done():
+                found["own commit"].add(manifest.own_commit)
+                if manifest.facts is not None:
+                    found["torch"].add(manifest.facts.torch_version)
+                    found["device"].add(manifest.facts.device)
+        lines = []
+        if not commit:
+            lines.append(
+                "git tells no commit of this checkout (see 'git -C <it> status'); runs made now "
+                "are recorded without one"
+            )
+        for key, value in now.items():
+            if others := sorted(found[key] - {value}):
+                short = ", ".join(_short(other) for other in others)
+                lines.append(
+                    f"finished runs here were made with {key} {short}, now it is {_short(value)}"
+                )
+        return lines
+
+
+def _work(entry: Entry) -> str:
+    """`5000 iterations, about 2m 30s; failed before`."""
+    seconds = entry.expected_seconds
+    about = f", about {duration(seconds)}" if seconds else ""
+    before = _left_by(read_manifest(entry.planned.folder))
+    return f"{entry.planned.request.profile.iterations} iterations{about}{before}"
+
+
+def _left_by(before: Manifest | None) -> str:
+    """What the last comparison left of a run that is to be done."""
+    if before is None:
+        return ""
+    if before.is_abandoned:
+        return "; stopped half way, its process is gone"
+    return f"; {before.status.value} before"
+
+
+def _remedy(run: Run, entry: Entry) -> str:
+    if run.status is not Status.INCOMPARABLE or run.manifest.status is not Status.DONE:
+        return ""
+    return f" ({run.reason}; to train it anew move {entry.planned.folder} away)"
+
+
+def _short(value: str) -> str:
+    """A commit at seven digits, anything else as it is."""
+    commit, dash, dirty = value.partition("-dirty")
+    is_commit = len(commit) == 40 and set(commit) <= set("0123456789abcdef")
+    return (commit[:7] + dash + dirty) if is_commit else value or "unknown"

@@ -1,0 +1,86 @@
+"""What an implementation reports of a run: how far it is, how it did, and what it used."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True)
+class Point:
+    """One evaluation. Accuracies are percent; `iteration` counts the updates made before it.
+
+    `loss` is the total training loss of the last batch, `loss_x` its labelled and `loss_u` its
+    unlabelled part; `mask` is the share of unlabelled images above the threshold; `eval_loss` the
+    mean test loss; `seconds` is counted from the start of the run. None: the log does not say.
+    """
+
+    iteration: int
+    top1: float
+    top5: float | None = None
+    eval_loss: float | None = None
+    loss: float | None = None
+    loss_x: float | None = None
+    loss_u: float | None = None
+    mask: float | None = None
+    seconds: float | None = None
+
+
+class Facts(BaseModel):
+    """What an implementation itself recorded of what it used; the proof of comparability."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_sha256: str
+    split_sha256: str
+    initial_weights_sha256: str
+    torch_version: str
+    device: str
+    shims: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A setting as one side really used it, and where that is recorded."""
+
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one side recorded of one run; `settings` is empty where it records none.
+
+    `failure` says why it recorded nothing, where it failed. `departs` are the settings that its
+    implementation declares to change, `asked` those that the run was asked for, where kept.
+    """
+
+    implementation: str
+    facts: Facts | None
+    settings: Mapping[str, Resolved]
+    failure: str = ""
+    departs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running run is: updates made, of how many, in how many seconds of training.
+
+    `first` is the update at which those seconds began: not 0 where only a resumption's are known.
+    """
+
+    iteration: int
+    iterations: int
+    seconds: float
+    mask: float | None = None
+    first: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Iterations a second."""
+        return (self.iteration - self.first) / self.seconds if self.seconds > 0 else 0.0

@@ -11,7 +11,6 @@ from harness.analysis import diff, selection
 from harness.analysis.diff import Diff
 from harness.commands import verify
 from harness.commands.compare import Question, compare
-from harness.commands.plan import Means
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, Incomplete, NoRuns
 from harness.experiment import profile
@@ -102,7 +101,7 @@ def _question(check: Check, settings: Profile, folder: Path) -> Question:
         results=check.out / FRESH,
         iterations=check.iterations,
         data_dir=check.data_dir,
-        means=Means(limits=check.limits),
+        limits=check.limits,
     )
 
 

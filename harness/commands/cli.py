@@ -23,7 +23,6 @@ from harness.commands import study as study_command
 from harness.commands import table as table_command
 from harness.commands import tensorboard as tensorboard_command
 from harness.commands import verify as verify_command
-from harness.commands.plan import Means
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, HarnessError
 from harness.experiment import profile as profiles
@@ -103,11 +102,9 @@ def compare(
         results=results,
         iterations=arguments.iterations(iterations),
         data_dir=Path(data_dir) if data_dir else None,
-        means=Means(
-            jobs=jobs,
-            limits=Limits(retries=retries, patience=patience),
-            slurm=slurm.read_settings(slurm_config) if executor == "slurm" else None,
-        ),
+        jobs=jobs,
+        limits=Limits(retries=retries, patience=patience),
+        slurm=slurm.read_settings(slurm_config) if executor == "slurm" else None,
     )
     if not question.implementations:
         raise BadInput(f"IMPLEMENTATIONS: none named; use {' '.join(registry.names())}")
@@ -355,7 +352,8 @@ def study_(
         seeds=arguments.whole_numbers("SEEDS", seeds) if seeds else None,
         iterations=arguments.iterations(iterations),
         data_dir=Path(data_dir) if data_dir else None,
-        means=Means(jobs=jobs, limits=Limits(retries=retries, patience=patience)),
+        jobs=jobs,
+        limits=Limits(retries=retries, patience=patience),
     )
     study_command.study(question, Terminal())
 

@@ -12,8 +12,10 @@ from harness.commands.terminal import Terminal
 from harness.experiment.opening import Experiment, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
+from harness.runs.attempt import Limits
 from harness.runs.execution import space
 from harness.runs.execution.lock import only_one
+from harness.runs.execution.slurm import Settings
 from harness.runs.folder import RunsFolder
 from harness.runs.manifest import Status
 
@@ -29,7 +31,14 @@ class Question:
     results: Path
     iterations: int | None = None
     data_dir: Path | None = None
-    means: Means = field(default_factory=Means)
+    jobs: int = 1
+    limits: Limits = field(default_factory=Limits)
+    slurm: Settings | None = None  # None: on this machine
+
+    @property
+    def means(self) -> Means:
+        """With what its runs are trained."""
+        return Means(self.jobs, self.limits, self.slurm)
 
 
 def compare(question: Question, terminal: Terminal) -> None:
@@ -50,7 +59,7 @@ def compare(question: Question, terminal: Terminal) -> None:
                 request = Request(profile, experiment.dataset, labels, seed, experiment.device)
                 for side in sides:
                     plan.add(runs, side, side.asked(request))
-        space.check(folder, profile, len(plan.todo), question.means.jobs)
+        space.check(folder, profile, len(plan.todo), question.jobs)
         plan.show()
         try:
             plan.train(refused=plan.refuse())
@@ -63,7 +72,7 @@ def compare(question: Question, terminal: Terminal) -> None:
 
 
 def _open(question: Question) -> Experiment:
-    slurm = question.means.slurm
+    slurm = question.slurm
     # Of the cluster's nodes, whatever this machine has.
     device = "cuda" if slurm is not None and slurm.gpus else ""
     return open_experiment(

@@ -17,10 +17,9 @@ from harness.runs import cluster, train
 from harness.runs.attempt import Limits
 from harness.runs.execution import pool
 from harness.runs.execution.slurm import Settings
-from harness.runs.folder import Run, RunsFolder
+from harness.runs.folder import Planned, Run, RunsFolder
 from harness.runs.manifest import Manifest, Status, read_manifest
 from harness.runs.progress import duration
-from harness.runs.train import Planned
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,7 @@ class Plan:
     def add(self, runs: RunsFolder, side: Implementation, request: Request) -> None:
         """Ask for one run more. Raises BadInput if its folder holds runs of other terms."""
         runs.check_same_terms(side, request)
-        folder = runs.run_folder(side, request)
-        planned = Planned(side, request, folder, runs.prefix + folder.name)
-        self.entries.append(Entry(runs, planned))
+        self.entries.append(Entry(runs, runs.planned(side, request)))
 
     @property
     def todo(self) -> list[Entry]:

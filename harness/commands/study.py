@@ -16,6 +16,7 @@ from harness.experiment.study import Study, Variant
 from harness.implementations import registry
 from harness.implementations.interface import Request
 from harness.report.study import outputs, wording
+from harness.runs.attempt import Limits
 from harness.runs.execution import space
 from harness.runs.execution.lock import only_one
 from harness.runs.folder import START_SECONDS, Run, RunsFolder
@@ -35,8 +36,14 @@ class StudyQuestion:
     seeds: Sequence[int] | None = None
     iterations: int | None = None
     data_dir: Path | None = None
-    means: Means = field(default_factory=Means)
+    jobs: int = 1
+    limits: Limits = field(default_factory=Limits)
     implementation: str = "own"
+
+    @property
+    def means(self) -> Means:
+        """With what its runs are trained."""
+        return Means(self.jobs, self.limits)
 
 
 def study(question: StudyQuestion, terminal: Terminal) -> None:
@@ -68,7 +75,7 @@ def study(question: StudyQuestion, terminal: Terminal) -> None:
                         variant.profile, dataset, count, seed, device, variant.options
                     )
                     plan.add(runs, side, request)
-        space.check(folder, profile, len(plan.todo), question.means.jobs)
+        space.check(folder, profile, len(plan.todo), question.jobs)
         plan.show()
         try:
             plan.train()

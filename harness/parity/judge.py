@@ -18,10 +18,9 @@ from harness.implementations import registry
 from harness.implementations.interface import FINAL_WEIGHTS, Request
 from harness.runs import predictions
 from harness.runs.execution import child
-from harness.runs.folder import attempt_folder
+from harness.runs.folder import Planned, attempt_folder
 from harness.runs.manifest import Status, read_manifest, write_manifest
 from harness.runs.predictions import Predictions
-from harness.runs.train import Planned
 
 JUDGE = "own"
 

@@ -19,7 +19,7 @@ from harness.parity import terms
 from harness.parity.terms import Difference
 from harness.runs import inputs
 from harness.runs.execution import child
-from harness.runs.train import Planned
+from harness.runs.folder import Planned
 
 Side = tuple[Implementation, Request]
 Say = Callable[[str], None]

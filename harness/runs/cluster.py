@@ -16,9 +16,10 @@ from harness.implementations.interface import REPOSITORY
 from harness.runs.attempt import Limits
 from harness.runs.execution import slurm
 from harness.runs.execution.slurm import Queued, Settings
+from harness.runs.folder import Planned
 from harness.runs.manifest import Status, read_manifest, write_manifest
 from harness.runs.progress import Plain, Watcher
-from harness.runs.train import Planned, train
+from harness.runs.train import train
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission

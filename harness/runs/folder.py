@@ -54,6 +54,16 @@ class Run:
         return self.manifest.labels, self.manifest.seed
 
 
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """One run that is asked for: of whom, on which terms, where it lies, what it is called."""
+
+    side: Implementation
+    request: Request
+    folder: Path
+    title: str
+
+
 @dataclass(frozen=True)
 class RunsFolder:
     """Where the runs of one comparison lie, or those of one variant of a study.
@@ -69,6 +79,11 @@ class RunsFolder:
     def run_folder(self, side: Implementation, request: Request) -> Path:
         """Where the run of that contender on those terms lies."""
         return self.place / folder_name(request.labels, request.seed, side.name)
+
+    def planned(self, side: Implementation, request: Request) -> Planned:
+        """The run of that contender on those terms, as it is asked for."""
+        folder = self.run_folder(side, request)
+        return Planned(side, request, folder, self.prefix + folder.name)
 
     def is_done(self, side: Implementation, request: Request) -> bool:
         """Whether this very run is there and kept. Raises BadInput for another schema."""

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from pathlib import Path
 
 from harness.errors import BadInput, Incomplete
-from harness.implementations.interface import Implementation, Request
 from harness.runs import attempt
 from harness.runs.attempt import Context, Limits
 from harness.runs.execution.child import Slot
 from harness.runs.execution.lock import only_one
-from harness.runs.folder import attempt_folder
+from harness.runs.folder import Planned, attempt_folder
 from harness.runs.manifest import Status, read_manifest, write_manifest
 from harness.runs.progress import Watcher, duration
-
-
-@dataclass(frozen=True, eq=False)
-class Planned:
-    """One run that is asked for: of whom, on which terms, where it lies, what it is called."""
-
-    side: Implementation
-    request: Request
-    folder: Path
-    title: str
 
 
 def train(

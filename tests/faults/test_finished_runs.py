@@ -17,14 +17,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from harness.analysis import status
-from harness.commands import cli, verify
-from harness.commands import compare as pipeline
+from harness.analysis import results, status
+from harness.commands import cli, table, verify
 from harness.commands.terminal import Terminal
 from harness.errors import LogError
 from harness.experiment import profile
 from harness.report.figures import curves as figure
-from harness.runs import folder as runs
 from harness.runs.attempt import Limits
 from harness.runs.manifest import read_manifest, write_manifest
 from tests.conftest import use_fake, write_small_data
@@ -80,7 +78,7 @@ def by_seed(comparison: Comparison) -> dict[int, Numbers]:
 
 
 def rebuild(comparison: Comparison) -> None:
-    pipeline.rebuild(comparison.results, "quick", Terminal(Console(file=io.StringIO())))
+    table.rebuild(comparison.results, "quick", Terminal(Console(file=io.StringIO())))
 
 
 def answer(
@@ -173,23 +171,23 @@ def torchssl_log(folder: Path) -> Path:
 def test_noise_in_the_log_of_a_finished_torchssl(tmp_path: Path, line: int) -> None:
     """An evaluation that can no longer be made out as one is missed all the same."""
     log = torchssl_log(tmp_path)
-    assert len(runs.load_all(tmp_path)[0].points) == 12
+    assert len(results.load_all(tmp_path)[0].points) == 12
     lines = log.read_bytes().splitlines(keepends=True)
     noise = random.Random(line).randbytes(60).replace(b"\n", b"")
     at = lines[line].index(b"iteration, USE_EMA") - 10
     lines[line] = lines[line][:at] + noise + lines[line][at + 30 :]
     log.write_bytes(b"".join(lines))
     with pytest.raises(LogError, match=r"log\.txt: .*restore it from a copy"):
-        runs.load_all(tmp_path)
+        results.load_all(tmp_path)
 
 
 def test_a_clock_set_back_while_torchssl_trains(tmp_path: Path) -> None:
     """Its log has the clock on the wall only: what that no longer tells is left out."""
     log = torchssl_log(tmp_path)
-    [before] = runs.load_all(tmp_path)
+    [before] = results.load_all(tmp_path)
     lines = log.read_text().splitlines(keepends=True)
     log.write_text("".join([*lines[:6], *(x.replace("2026-01", "2025-12") for x in lines[6:])]))
-    [after] = runs.load_all(tmp_path)
+    [after] = results.load_all(tmp_path)
     assert [point.top1 for point in after.points] == [point.top1 for point in before.points]
     assert [point.seconds for point in after.points[:5]] == [p.seconds for p in before.points[:5]]
     assert {point.seconds for point in after.points[5:]} == {None}

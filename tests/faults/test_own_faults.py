@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from harness.analysis import results
 from harness.commands.terminal import Terminal
 from harness.experiment.data import read_dataset
 from harness.experiment.profile import load
@@ -18,11 +19,10 @@ from harness.implementations import registry
 from harness.implementations.interface import Request
 from harness.implementations.own import Own
 from harness.implementations.reported import Point
-from harness.runs import folder as runs
 from harness.runs.attempt import Limits
-from harness.runs.folder import Run
+from harness.runs.folder import Run, RunsFolder
 from harness.runs.manifest import Manifest, Status, read_manifest
-from harness.runs.train import Launcher
+from harness.runs.train import train
 from tests.conftest import use_fake, write_small_data
 from tests.faults.comparison import child_in, kill, wait_for
 from tests.faults.disk import small_disk
@@ -42,7 +42,8 @@ class Training:
     def run(self) -> str:
         out = io.StringIO()
         terminal = Terminal(Console(file=out, soft_wrap=True))
-        Launcher(self.folder, terminal, Limits(retries=0)).run(registry.create("own"), self.request)
+        runs = RunsFolder(self.folder / "runs")
+        train(runs.planned(registry.create("own"), self.request), terminal, Limits(retries=0))
         return out.getvalue()
 
     def manifest(self) -> Manifest:
@@ -51,7 +52,7 @@ class Training:
         return found
 
     def result(self) -> Run:
-        [run] = runs.load_all(self.folder)
+        [run] = results.load_all(self.folder)
         return run
 
     def evaluations(self) -> list[tuple[object, ...]]:

@@ -6,25 +6,26 @@ import numpy as np
 import pytest
 
 from harness.analysis import comparison, published, selection
-from harness.analysis.comparison import Comparison, Gain, Key
+from harness.analysis.comparison import Comparison, Paired
+from harness.analysis.results import Key
 from harness.analysis.statistics import Verdict
 from harness.errors import BadInput
 from harness.experiment import profile
-from harness.implementations.interface import Baseline
 from harness.report import wording
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
 from harness.runs.predictions import Predictions
-from tests.harness.report.test_table import RUNS, TITLES, curve, run
+from tests.harness.report.test_table import CONTENDERS, RUNS, curve, run
 
 CITED = published.load()
 
 
-BASELINE = {"labelled_only": Baseline(of="own", note="a note.")}
+WITHOUT = {name: one for name, one in CONTENDERS.items() if not one.baseline_of}
+NOTED = CONTENDERS["labelled_only"].model_copy(update={"note": "a note."})
 
 
 def build(runs: list[Run], name: str = "quick", **options: object) -> Comparison:
-    given: dict[str, object] = {"predictions": {}, "titles": TITLES, "published": CITED}
+    given: dict[str, object] = {"predictions": {}, "contenders": CONTENDERS | {"labelled_only": NOTED}, "published": CITED}
     return comparison.build(runs, profile.load(name), **(given | options))  # type: ignore[arg-type]
 
 
@@ -33,7 +34,7 @@ def pair(seed: int, own: float, torchssl: float, labels: int = 40) -> list[Run]:
     return [run(name, labels, seed, points=curve(10.0, accuracy)) for name, accuracy in sides]
 
 
-def gain(*accuracies: tuple[float, float]) -> tuple[Gain, str]:
+def gain(*accuracies: tuple[float, float]) -> tuple[Paired, str]:
     """Of own over labelled images only, a seed each; and what is said of it."""
     names = ("own", "labelled_only")
     runs = [
@@ -41,7 +42,7 @@ def gain(*accuracies: tuple[float, float]) -> tuple[Gain, str]:
         for seed, both in enumerate(accuracies)
         for name, accuracy in zip(names, both, strict=True)
     ]
-    found = build(runs, baselines=BASELINE)
+    found = build(runs)
     [one] = found.gains
     return one, wording.gain(one, found.titles)
 
@@ -280,14 +281,14 @@ def test_what_the_unlabelled_data_adds_is_said_with_its_interval(
 
 def test_seeds_of_one_side_enter_no_gain() -> None:
     lonely = run("labelled_only", 40, 7, points=curve(99.0))
-    found = build([*pair(0, 60.0, 58.0), lonely], baselines=BASELINE)
+    found = build([*pair(0, 60.0, 58.0), lonely])
     assert (found.gains[0].differences, wording.gain_word(found.gains[0])) == ({}, "no pair")
     assert "nothing can be said" in wording.gain(found.gains[0], found.titles)
 
 
 def test_a_baseline_is_no_candidate_and_stands_last() -> None:
     third = run("labelled_only", 40, 0, points=curve(50.0))
-    found = build([*pair(0, 60.0, 58.0), third], baselines=BASELINE)
+    found = build([*pair(0, 60.0, 58.0), third])
     assert found.implementations == ["own", "torchssl", "labelled_only"]
     assert [pairing.implementation for pairing in found.pairings] == ["own"]
     assert wording.headline(found) == wording.headline(build(pair(0, 60.0, 58.0)))
@@ -301,7 +302,7 @@ def test_without_the_reference_the_headline_is_the_gain() -> None:
         for seed in range(3)
         for name, accuracy in zip(("own", "labelled_only"), accuracies, strict=True)
     ]
-    assert wording.headline(build(runs, baselines=BASELINE)) == (
+    assert wording.headline(build(runs)) == (
         "FixMatch (own) minus Labelled images only (own): helps at 40 labels, no difference shown "
         "at 250 labels."
     )
@@ -309,4 +310,4 @@ def test_without_the_reference_the_headline_is_the_gain() -> None:
 
 def test_baselines_without_runs_change_nothing() -> None:
     runs = pair(0, 60.0, 58.0)
-    assert build(runs, baselines=BASELINE) == build(runs)
+    assert build(runs).rows() == build(runs).rows()

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from harness.analysis import accepted, diff, frames, results
-from harness.commands import table, verify
+from harness.commands import table as outputs_command
+from harness.commands import verify
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import profile
 from harness.report import outputs, table
-from harness.runs import folder as runs
 from harness.runs.manifest import Status
 from tests.helpers import made
 
@@ -24,7 +24,7 @@ TOLERANCE = QUICK.tolerance[40]
 
 
 def frame(folder: Path) -> pd.DataFrame:
-    text = table.to_csv(frames.runs_frame(runs.load_all(folder)))
+    text = table.to_csv(frames.runs_frame(results.load_all(folder)))
     return diff.read(text.encode(), "table.csv")
 
 
@@ -139,7 +139,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git clone with results of one label count committed at `HEAD`."""
     root = tmp_path_factory.mktemp("clone")
     folder = made.results(root / "results" / "quick", judged=False)
-    table.write(folder, QUICK)
+    outputs_command.write(folder, QUICK)
     repository = git.Repo.init(root)
     with repository.config_writer() as config:
         config.set_value("user", "name", "Somebody").set_value("user", "email", "some@body.org")

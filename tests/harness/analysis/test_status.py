@@ -13,11 +13,11 @@ from rich.console import Console
 from harness.analysis import status
 from harness.analysis.status import State, on_track
 from harness.commands import cli
+from harness.commands import status as status_command
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput
 from harness.experiment import study as definition
 from harness.implementations.reported import Point
-from harness.report.study import outputs as files
 from harness.runs.execution import lock as hold
 from harness.runs.manifest import Manifest, Start, Status, read_manifest, write_manifest
 from tests.faults.comparison import NAME, Comparison, wait_for
@@ -26,7 +26,7 @@ from tests.helpers import made, studied
 
 def shown(results: Path) -> str:
     out = io.StringIO()
-    status.show(results, ["quick"], [], Terminal(Console(file=out, soft_wrap=True)))
+    status_command.show(results, ["quick"], [], Terminal(Console(file=out, soft_wrap=True)))
     return out.getvalue()
 
 
@@ -87,7 +87,7 @@ def test_a_study_shows_its_variants_apart(
 ) -> None:
     studied.define(monkeypatch, tmp_path / "studies")
     results = tmp_path / "results"
-    folder = studied.make(files.place(results, "trial"), definition.load("trial"))
+    folder = studied.make(definition.place(results, "trial"), definition.load("trial"))
     [stopped] = folder.glob("runs/b08/250-seed2-*/manifest.json")
     content = json.loads(stopped.read_text())
     content |= {"status": "running", "worker": None}

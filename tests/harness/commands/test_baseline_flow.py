@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import diff, status
+from harness.analysis import diff, results, status
 from harness.commands import verify
 from harness.experiment import profile
 from harness.implementations import registry
 from harness.report.figures import curves as figure
-from harness.runs import folder as runs
 from harness.runs.manifest import Status
 from tests.faults.comparison import Comparison
 
@@ -109,7 +108,7 @@ def test_a_stopped_baseline_goes_on(case: Comparison, monkeypatch: pytest.Monkey
     monkeypatch.setenv("FAKE_MODE", "steady-crash")
     monkeypatch.setenv("FAKE_ONCE", str(case.results.with_name("once")))
     assert f"{NAME}: going on from iteration" in case.run(implementations=["fake_baseline"])
-    [run] = runs.load_all(case.folder)
+    [run] = results.load_all(case.folder)
     assert run.status is Status.DONE and run.manifest.resumptions
     assert run.settings["lambda_u"].value == 0.0
 

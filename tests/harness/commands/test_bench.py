@@ -123,7 +123,7 @@ def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> be
         "results": results,
         "data_dir": data_dir,
     }
-    return bench.Question(**(question | changes))
+    return bench.BenchQuestion(**(question | changes))
 
 
 @pytest.fixture
@@ -146,9 +146,10 @@ count.write_text(str(n))
 parts = dict.fromkeys(("augmentation", "forward", "backward", "optimiser", "ema"), n / 10)
 arithmetic = {{"flops": 1e9, "matmul_flops_per_second": n * 1e9}}
 print("a warning that a library prints")
-print(json.dumps({{"seconds_per_iteration": n, "seconds_per_evaluation": 1.0, "parts": parts,
+pathlib.Path("times.json").write_text(json.dumps({{"seconds_per_iteration": n,
+    "seconds_per_evaluation": 1.0, "parts": parts,
     "arithmetic": arithmetic, "seconds_per_bare_iteration": 0.5, "peak_host_bytes": 1,
-    "peak_device_bytes": None, "device": "cpu", "threads": 1, "torch_version": "0"}}, indent=1))
+    "peak_device_bytes": None, "device": "cpu", "threads": 1, "torch_version": "0"}}))
 """
 
 

@@ -22,7 +22,7 @@ COMMITTED = sorted(
 
 @pytest.mark.parametrize("folder", COMMITTED)
 def test_rebuilding_gives_the_committed_bytes(folder: str) -> None:
-    verify.require(RESULTS / folder, profile.load(Path(folder).name))
+    verify.require(verify.check(RESULTS / folder, profile.load(Path(folder).name)))
 
 
 def test_rebuilding_gives_the_bytes_of_each_committed_study() -> None:

@@ -21,7 +21,6 @@ from harness.report import outputs
 from harness.report import page as report
 from harness.report.figures import curves as figure
 from harness.report.figures import per_class
-from harness.runs import folder as runs
 from harness.runs import inputs as hand_out
 from harness.runs.execution import child as local
 from harness.runs.manifest import Status
@@ -43,6 +42,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             made.run(place, "labelled_only", labels, seed, shift=shift)
     table.write(place, QUICK)
     return place
+
+
+TITLES = {name: registry.contender(name).title for name in ("own", "torchssl", "labelled_only")}
 
 
 def compared(folder: Path) -> comparison.Comparison:
@@ -106,7 +108,7 @@ def test_the_report_asks_it_after_the_verdicts(folder: Path) -> None:
 
 
 def test_the_declared_setting_is_shown_as_declared_and_no_other(folder: Path) -> None:
-    rows = {row.name: row for row in report.settings(runs.load_all(folder))}
+    rows = {row.name: row for row in report.settings(results.load_all(folder))}
     assert rows["lambda_u"].values == {"labelled_only": "0.0", "own": "1.0", "torchssl": "1.0"}
     assert rows["lambda_u"].declared and not rows["lambda_u"].equal
     assert [name for name, row in rows.items() if not row.equal] == ["lambda_u"]
@@ -118,7 +120,7 @@ def test_a_setting_that_nobody_declared_still_shows_as_different(tmp_path: Path)
     made.results(tmp_path)
     made.run(tmp_path, "labelled_only", 40, 0)
     change(tmp_path, "40-seed0-own", lambda_u=0.5)
-    rows = {row.name: row for row in report.settings(runs.load_all(tmp_path))}
+    rows = {row.name: row for row in report.settings(results.load_all(tmp_path))}
     assert not rows["lambda_u"].declared
 
 
@@ -152,7 +154,7 @@ def test_a_log_that_says_another_setting_is_incomparable(
     made.results(tmp_path)
     made.run(tmp_path, "labelled_only", 40, 0)
     logged(tmp_path, f"40-seed0-{name}", **settings)
-    found = {run.manifest.implementation: run for run in runs.load_all(tmp_path)}
+    found = {run.manifest.implementation: run for run in results.load_all(tmp_path)}
     assert said in found[name].reason
     assert (found[name].status is Status.DONE) == (said == "")
     assert {run.status for key, run in found.items() if key != name} == {Status.DONE}
@@ -162,12 +164,12 @@ def test_a_manifest_without_the_declared_setting_is_incomparable(tmp_path: Path)
     made.results(tmp_path)
     made.run(tmp_path, "labelled_only", 40, 0)
     change(tmp_path, "40-seed0-labelled_only", lambda_u=1.0)
-    reason = runs.load_all(tmp_path)[0].reason
+    reason = results.load_all(tmp_path)[0].reason
     assert reason.endswith("lambda_u: asked for was 1.0, declared is 0.0")
 
 
 def test_beside_it_both_look_as_they_do_without_it(folder: Path, tmp_path: Path) -> None:
-    styles = {name: style for name, _, style in figure.styles(outputs._titles())}
+    styles = {name: style for name, _, style in figure.styles(TITLES)}
     assert styles["own"] == figure.STYLES[0] and styles["torchssl"] == figure.STYLES[1]
     assert styles["labelled_only"] == figure.STYLES[2]
     made.results(tmp_path / "quick", (40, 250), (0, 1, 2))
@@ -180,7 +182,7 @@ def test_beside_it_both_look_as_they_do_without_it(folder: Path, tmp_path: Path)
 
 def test_classes_have_its_accuracy_and_no_difference_to_torchssl() -> None:
     judged = {(40, 0, "own"): OWN, (40, 0, "torchssl"): THEIRS, (40, 0, "labelled_only"): THEIRS}
-    drawn = per_class.draw(judged, outputs._titles(), "caption", "mnist5k", {"labelled_only"})
+    drawn = per_class.draw(judged, TITLES, "caption", "mnist5k", {"own": "torchssl"})
     above, below = drawn.axes
 
     def legend(panel: Axes) -> list[str]:
@@ -201,7 +203,7 @@ def test_the_legend_stays_in_the_figure(
         for seed in (0, 1)
         for name in ("own", "torchssl", *baselines)
     }
-    drawn = per_class.draw(judged, outputs._titles(), "caption", "mnist5k", baselines)
+    drawn = per_class.draw(judged, TITLES, "caption", "mnist5k", {"own": "torchssl"})
     drawn.canvas.draw()
     box = drawn.legends[0].get_window_extent()
     assert box.x0 >= 0 and box.x1 <= drawn.bbox.x1

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from harness.commands import compare as pipeline
+from harness.commands import table
 from harness.commands.compare import Question
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
@@ -255,7 +256,7 @@ def test_rebuilding_gives_the_same_bytes(case: Case) -> None:
     for path in files:
         if path.name != ".lock":
             path.unlink()
-    pipeline.rebuild(case.results, "quick", Terminal(Console(file=io.StringIO())))
+    table.rebuild(case.results, "quick", Terminal(Console(file=io.StringIO())))
     assert files == {p: p.read_bytes() for p in files}
 
 

@@ -13,7 +13,7 @@ from harness.commands import parity as proof
 from harness.commands.terminal import Terminal
 from harness.errors import CheckFailed, Incomplete
 from harness.parity import checklist, ladder
-from harness.parity.checklist import Check, Rung
+from harness.parity.checklist import Rung, check, rung
 from tests.conftest import REPOSITORY
 
 DRIFT = [
@@ -34,11 +34,9 @@ def climb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *rungs: Rung) -> str:
 
 
 def test_a_ladder_that_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    equal = Check("lr", "0.03", "equal", True)
-    rung = Rung(4, "same hyper-parameters", (equal, equal))
-    said = climb(
-        tmp_path, monkeypatch, rung, Rung(5, "same network", (Check("p", "1", "e", True),))
-    )
+    equal = check("lr", "0.03", "equal", True)
+    one = rung(4, "same hyper-parameters", (equal, equal))
+    said = climb(tmp_path, monkeypatch, one, rung(5, "same network", (check("p", "1", "e", True),)))
     assert "2 settings" in said
     assert "ok" in said
     found = checklist.read(tmp_path / "quick")
@@ -49,8 +47,8 @@ def test_a_ladder_that_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_broken_rung_is_an_error_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocked = Rung(1, "same images", (), "own failed")
-    broken = Rung(5, "same network", (Check("parameters", "9 against 10", "exact", False),))
+    blocked = rung(1, "same images", (), "own failed")
+    broken = rung(5, "same network", (check("parameters", "9 against 10", "exact", False),))
     with pytest.raises(CheckFailed, match="rung 5, same network: parameters: 9 against 10"):
         climb(tmp_path, monkeypatch, blocked, broken)
     found = checklist.read(tmp_path / "quick")

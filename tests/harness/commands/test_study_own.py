@@ -12,15 +12,23 @@ import pytest
 from rich.console import Console
 
 from harness.analysis import study as findings
-from harness.commands.study import Question, study
+from harness.commands import verify
+from harness.commands.study import StudyQuestion as Question
+from harness.commands.study import study
 from harness.commands.terminal import Terminal
 from harness.experiment import profile
+from harness.experiment import study as definition
 from harness.experiment.data import read_dataset
 from harness.implementations import registry
 from harness.implementations.interface import Request
-from harness.report.study import outputs as files
 from harness.runs.manifest import read_manifest
 from tests.helpers import studied
+
+
+def require_study(root: Path) -> None:
+    """As `make verify STUDY=trial`."""
+    study = definition.load("trial")
+    verify.require(verify.check_study(definition.place(root, "trial"), study))
 
 
 def test_options_become_flags_and_a_comparison_has_none(data_dir: Path) -> None:
@@ -54,7 +62,7 @@ def test_the_average_changes_no_training_and_a_loss_that_diverged_is_shown(
     )
     study(asked, Terminal(Console(file=out, soft_wrap=True)))
 
-    folder = files.place(tmp_path, "trial")
+    folder = definition.place(tmp_path, "trial")
     text = (folder / "README.md").read_text("utf-8")
     assert "`no-ema` " in text and "every logged training loss the same number" in text
     table = pd.read_csv(folder / "table.csv").set_index("variant")
@@ -65,4 +73,4 @@ def test_the_average_changes_no_training_and_a_loss_that_diverged_is_shown(
     assert "`hot` has no accuracy, its loss was not finite in 1 of 1 runs (at iteration" in text
     assert "| `hot` | 40 | 0 | not finite: the loss is " in text
     assert "unlabelled " in text and "learning rate " in text
-    assert files.require(tmp_path, "trial") == folder
+    require_study(tmp_path)

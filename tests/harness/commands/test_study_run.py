@@ -15,7 +15,8 @@ import pytest
 from rich.console import Console
 
 from harness.commands import cli
-from harness.commands.study import Question, study
+from harness.commands.study import StudyQuestion as Question
+from harness.commands.study import study
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
 from harness.experiment import study as definition
@@ -34,7 +35,7 @@ class Case:
     """A study in a temporary folder, and what it printed."""
 
     def __init__(self, results: Path, data_dir: Path) -> None:
-        self.folder = files.place(results, "trial")
+        self.folder = definition.place(results, "trial")
         self.question: dict[str, Any] = {
             "name": "trial",
             "results": results,
@@ -191,7 +192,7 @@ def test_two_at_once_leave_the_same_tables(case: Case, tmp_path: Path) -> None:
     one = pd.read_csv(case.folder / "points.csv")
     case.study(jobs=2, results=tmp_path / "two")
     pd.testing.assert_frame_equal(
-        one, pd.read_csv(files.place(tmp_path / "two", "trial") / "points.csv")
+        one, pd.read_csv(definition.place(tmp_path / "two", "trial") / "points.csv")
     )
 
 

@@ -44,7 +44,7 @@ def test_what_the_runs_give_holds_and_nothing_is_written(folder: Path) -> None:
     ):  # others' files, and no output
         (folder / name).write_text("theirs")
     before = content(folder)
-    verify.require(folder, QUICK)
+    verify.require(verify.check(folder, QUICK))
     assert content(folder) == before
 
 
@@ -56,7 +56,7 @@ def test_one_digit_in_a_table(folder: Path) -> None:
     with pytest.raises(
         CheckFailed, match=r"quick/table\.csv:3: has '.*180\.1.*runs/ give .*180\.0"
     ):
-        verify.require(folder, QUICK)
+        verify.require(verify.check(folder, QUICK))
 
 
 def test_all_that_differs_is_listed_and_the_first_is_told(
@@ -86,7 +86,7 @@ def test_a_run_folder_deleted(folder: Path) -> None:
     shutil.rmtree(folder / "runs" / "40-seed1-own")
     gone = r"40-seed1-own/manifest\.json: gone since .*runs\.sha256:5\) \(and \d+ more files\)"
     with pytest.raises(CheckFailed, match=gone):
-        verify.require(folder, QUICK)
+        verify.require(verify.check(folder, QUICK))
 
 
 def test_a_log_line_altered(folder: Path) -> None:
@@ -120,18 +120,18 @@ def test_a_log_line_that_cannot_be_read(folder: Path) -> None:
     path = folder / "runs/40-seed0-own/attempt-1/metrics.jsonl"
     path.write_text("{\n" + path.read_text())
     with pytest.raises(LogError, match=r"metrics\.jsonl:1"):
-        verify.require(folder, QUICK)
+        verify.require(verify.check(folder, QUICK))
 
 
 def test_a_file_that_nothing_gives(folder: Path) -> None:
     (folder / "old-table.md").write_text("87.3\n")
     with pytest.raises(CheckFailed, match=r"old-table\.md: nothing in runs/ gives it"):
-        verify.require(folder, QUICK)
+        verify.require(verify.check(folder, QUICK))
 
 
 def test_no_runs(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no runs in it; 'make compare' makes some"):
-        verify.require(tmp_path, QUICK)
+        verify.require(verify.check(tmp_path, QUICK))
 
 
 def test_other_libraries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

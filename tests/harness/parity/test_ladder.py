@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from harness.parity.declare import declare, hand_out_weights
 
 from harness.experiment import data, profile
 from harness.implementations import own, registry
 from harness.implementations.interface import Request
 from harness.implementations.reported import Evidence
-from harness.parity import judge, ladder, question
-from harness.parity.declare import declare, hand_out_weights
+from harness.parity import ladder, question
 
 pytestmark = pytest.mark.torchssl
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -69,7 +69,6 @@ def climb(
             assert text.count(old) == 1, f"{module} has {text.count(old)} of {old!r}"
             path.write_text(text.replace(old, new))
         monkeypatch.setattr(own, "REPOSITORY", root)
-        monkeypatch.setattr(judge, "REPOSITORY", root)
         place = tmp_path / "place"
         shutil.copytree(reference, place, symlinks=True)
         mine, theirs = registry.create("own"), registry.create("torchssl")

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import accepted, comparison, published
+from harness.analysis import accepted, comparison, published, results
 from harness.analysis.accepted import Accepted, Change
 from harness.commands import table
 from harness.experiment import profile
+from harness.implementations import registry
 from harness.report import page as report
 from harness.runs import folder as runs
 from harness.runs.manifest import Status
@@ -145,7 +146,7 @@ def test_best_is_only_shown_in_its_own_table_and_marked(page: Path) -> None:
 
 def shown(folder: Path) -> str:
     found = comparison.build(
-        runs.load_all(folder), QUICK, {"own": "FixMatch (own)"}, {}, published.load()
+        results.load_all(folder), QUICK, {"own": registry.contender("own")}, {}, published.load()
     )
     return report.render(found, [], [], None, Accepted())
 
@@ -163,7 +164,9 @@ def test_a_setting_that_differs_is_marked(tmp_path: Path) -> None:
     content = json.loads(path.read_text())
     content["settings"]["lr"] = 0.3
     path.write_text(json.dumps(content))
-    rows = {row.name: (row.values, row.equal) for row in report.settings(runs.load_all(tmp_path))}
+    rows = {
+        row.name: (row.values, row.equal) for row in report.settings(results.load_all(tmp_path))
+    }
     assert rows["lr"] == ({"own": "0.3", "torchssl": "0.03"}, False)
     mu = str(QUICK.mu)
     assert rows["mu"] == ({"own": mu, "torchssl": mu}, True)

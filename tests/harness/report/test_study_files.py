@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.commands import cli
+from harness.commands import cli, verify
+from harness.commands import study as study_command
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import study as definition
 from harness.experiment.study import Study
@@ -28,8 +29,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 @pytest.fixture
 def folder(tmp_path: Path, study: Study) -> Path:
-    made = studied.make(files.place(tmp_path / "results", "trial"), study)
-    files.write(made, study)
+    made = studied.make(definition.place(tmp_path / "results", "trial"), study)
+    study_command.write(made, study)
     return made
 
 
@@ -38,12 +39,18 @@ def test_golden(folder: Path, name: str) -> None:
     assert (folder / name).read_text("utf-8") == (GOLDEN / name).read_text("utf-8")
 
 
+def require_study(root: Path) -> None:
+    """As `make verify STUDY=trial`."""
+    study = definition.load("trial")
+    verify.require(verify.check_study(definition.place(root, "trial"), study))
+
+
 def test_the_same_runs_give_the_same_bytes_wherever_they_lie(
     folder: Path, study: Study, tmp_path: Path
 ) -> None:
     again = tmp_path / "elsewhere"
     shutil.copytree(folder / "runs", again / "runs")
-    files.write(again, study)
+    study_command.write(again, study)
     assert sorted(path.name for path in again.iterdir()) == sorted([*files.NAMES, "runs"])
     for name in files.NAMES:
         assert (again / name).read_bytes() == (folder / name).read_bytes(), name
@@ -69,7 +76,7 @@ def test_a_shortened_study_says_so_in_its_command(
     study, folder = definition.load("trial"), tmp_path / "short"
     for variant in definition.variants(study, 40):
         studied.run(folder, variant, 80, 3)
-    files.write(folder, study)
+    study_command.write(folder, study)
     command = 'make study NAME=trial LABELS="80" SEEDS="3" ITERATIONS=40\nmake verify STUDY=trial\n'
     assert command in (folder / "README.md").read_text("utf-8")
 
@@ -81,14 +88,14 @@ def test_runs_on_other_data_and_of_another_rule(
     study, folder = definition.load("trial"), tmp_path / "photographs"
     for variant in definition.variants(study):
         studied.run(folder, variant, 250, 0)
-    files.write(folder, study)
+    study_command.write(folder, study)
     text = (folder / "README.md").read_text("utf-8")
     assert 'DATA_DIR="<folder of mnist5k>"' in text
     assert "last evaluation (the profile's rule is the median of the last 20 evaluations;" in text
 
 
 def test_no_run_yet(tmp_path: Path, study: Study) -> None:
-    files.write(tmp_path / "empty", study)
+    study_command.write(tmp_path / "empty", study)
     assert "**No run is here" in (tmp_path / "empty" / "README.md").read_text("utf-8")
     assert (tmp_path / "empty" / "table.csv").read_text().startswith("variant,labels,seed")
 
@@ -97,33 +104,33 @@ def test_a_crashed_run_is_told(folder: Path, study: Study) -> None:
     variant = definition.variants(study)[2]
     reason = "exit code 7: a | pipe in what it said"
     studied.run(folder, variant, 250, 2, status=Status.FAILED, reason=reason, failure="crash")
-    files.write(folder, study)
+    study_command.write(folder, study)
     text = (folder / "README.md").read_text("utf-8")
     assert r"| `no-ema` | 250 | 2 | failed: exit code 7: a \| pipe in what it said |" in text
 
 
 def test_verify(folder: Path, tmp_path: Path) -> None:
-    assert files.require(tmp_path / "results", "trial") == folder
+    require_study(tmp_path / "results")
     readme = folder / "README.md"
     readme.write_text(readme.read_text("utf-8").replace("better", "best"))
     with pytest.raises(CheckFailed, match=r"README\.md:5: has "):
-        files.require(tmp_path / "results", "trial")
+        require_study(tmp_path / "results")
     readme.unlink()
     remedy = r"README\.md: missing; 'make study NAME=trial' writes it"
     with pytest.raises(CheckFailed, match=remedy):
-        files.require(tmp_path / "results", "trial")
+        require_study(tmp_path / "results")
 
 
 def test_verify_names_a_log_that_was_altered(folder: Path, tmp_path: Path) -> None:
     log = folder / "runs/b16/250-seed1-own/attempt-1/metrics.jsonl"
     log.write_text(log.read_text().replace('"top5": 99.0', '"top5": 98.0', 1))
     with pytest.raises(CheckFailed, match=r"b16/250-seed1-own/attempt-1/metrics\.jsonl: altered"):
-        files.require(tmp_path / "results", "trial")
+        require_study(tmp_path / "results")
 
 
 def test_verify_of_a_study_that_has_not_been_run(tmp_path: Path, study: Study) -> None:
     with pytest.raises(BadInput, match=r"no runs in it; 'make study NAME=trial' makes some"):
-        files.require(tmp_path, "trial")
+        require_study(tmp_path)
 
 
 def test_verify_on_the_command_line(

@@ -20,10 +20,7 @@ from harness.runs.manifest import Manifest, Status
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 PROFILE = profile.load("quick")
-TITLES = {
-    "own": "FixMatch (own)", "torchssl": "FixMatch (TorchSSL)",
-    "labelled_only": "Labelled images only (own)",
-}  # fmt: skip
+CONTENDERS = {name: registry.contender(name) for name in ("own", "torchssl", "labelled_only")}
 SETTINGS = {
     "batch_size": 10, "mu": 4, "precision": "fp32", "iterations_per_epoch": 100, "data": "mnist5k",
     "test_class_counts": [1] * 10,
@@ -103,7 +100,7 @@ def compared(
     runs: list[Run], name: str = "quick", rule: str | None = None
 ) -> comparison.Comparison:
     cited = published.load()
-    return comparison.build(runs, profile.load(name), TITLES, {}, cited, rule, registry.baselines())
+    return comparison.build(runs, profile.load(name), CONTENDERS, {}, cited, rule)
 
 
 def rows(text: str) -> list[dict[str, str]]:

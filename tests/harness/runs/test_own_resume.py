@@ -19,7 +19,8 @@ from harness.implementations.interface import Request
 from harness.implementations.own import Own
 from harness.implementations.reported import Point
 from harness.runs.attempt import Limits
-from harness.runs.train import Launcher
+from harness.runs.folder import RunsFolder
+from harness.runs.train import train
 from tests.faults.comparison import child_in, kill, wait_for
 
 
@@ -34,9 +35,8 @@ def test_a_resumed_run_equals_one_that_was_not_stopped(
     def run(folder: Path) -> str:
         out = io.StringIO()
         terminal = Terminal(Console(file=out, soft_wrap=True))
-        Launcher(folder, terminal, Limits(retries=1, backoff=0.01)).run(
-            registry.create("own"), request
-        )
+        planned = RunsFolder(folder / "runs").planned(registry.create("own"), request)
+        train(planned, terminal, Limits(retries=1, backoff=0.01))
         return out.getvalue()
 
     whole, killed = (tmp_path / name for name in ("whole", "killed"))

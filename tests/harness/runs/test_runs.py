@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis import results
 from harness.errors import BadInput
 from harness.implementations.reported import Facts, Point
+from harness.parity import terms
 from harness.runs import folder as runs
 from harness.runs.folder import Run
 from harness.runs.manifest import Manifest, Status, write_manifest
@@ -47,7 +49,7 @@ def run(
 
 
 def judged(*given: Run) -> list[tuple[Status, str]]:
-    return [(r.status, r.reason) for r in runs.mark_incomparable(given)]
+    return [(r.status, r.reason) for r in terms.mark_incomparable(given)]
 
 
 def test_folder_names() -> None:
@@ -57,7 +59,7 @@ def test_folder_names() -> None:
 
 def test_runs_that_agree_are_done() -> None:
     pair = [run("own", used=facts()), run("torchssl", used=facts())]
-    assert runs.mark_incomparable(pair) == pair
+    assert terms.mark_incomparable(pair) == pair
 
 
 @pytest.mark.parametrize(("field", "rung"), RUNGS)
@@ -119,18 +121,18 @@ def test_runs_are_loaded_in_order_with_what_became_of_them(tmp_path: Path) -> No
         write_manifest(folder, manifest)
     (tmp_path / "runs" / "40-seed9-own").mkdir()  # prepared, not begun
     (tmp_path / "runs" / "notes").mkdir()
-    loaded = runs.load_all(tmp_path)
+    loaded = results.load_all(tmp_path)
     keys = [(r.manifest.labels, r.manifest.seed, r.manifest.implementation) for r in loaded]
     assert keys == [(40, 2, "own"), (40, 10, "torchssl"), (250, 0, "own"), (4000, 0, "torchssl")]
     assert {(r.status, r.reason, r.points) for r in loaded} == {(Status.FAILED, "exit code 1", ())}
 
 
 def test_no_runs(tmp_path: Path) -> None:
-    assert runs.load_all(tmp_path) == []
+    assert results.load_all(tmp_path) == []
 
 
 def test_a_manifest_of_another_schema_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "40-seed0-own"
     write_manifest(folder, run().manifest.model_copy(update={"schema_version": 9}))
     with pytest.raises(BadInput, match="update this checkout"):
-        runs.load_all(tmp_path)
+        results.load_all(tmp_path)

@@ -159,7 +159,7 @@ def build(
         if (other := _held_against(name, contenders)) in implementations
     ]
     gains = [
-        _paired(cell(runs, whole, count, rule), by_key[count, name], final_weights)
+        paired(cell(runs, whole, count, rule), by_key[count, name], final_weights)
         for count in labels
         for name, whole in baselines.items()
     ]
@@ -214,14 +214,15 @@ def pair(
     ours: Cell, theirs: Cell, profile: Profile, final_weights: _FinalWeights | None = None
 ) -> Pairing:
     """`ours` minus `theirs` by seed, at the profile's margin; `final_weights` of a single seed."""
-    paired = _paired(ours, theirs, final_weights)
+    both = paired(ours, theirs, final_weights)
     margin = profiles.at(profile.margin, ours.labels)
-    values = list(paired.differences.values())
+    values = list(both.differences.values())
     result = statistics.equivalence(values, margin) if values else None
-    return Pairing(**vars(paired), margin=margin, result=result)
+    return Pairing(**vars(both), margin=margin, result=result)
 
 
-def _paired(ours: Cell, theirs: Cell, final_weights: _FinalWeights | None) -> Paired:
+def paired(ours: Cell, theirs: Cell, final_weights: _FinalWeights | None = None) -> Paired:
+    """`ours` minus `theirs` by seed; `final_weights` of a single seed."""
     differences = _differences(ours, theirs)
     return Paired(
         labels=ours.labels,

@@ -126,7 +126,8 @@ def read(content: bytes, name: str) -> pd.DataFrame:
         frame = pd.read_csv(io.BytesIO(content), dtype={"own_commit": str, "torchssl_commit": str})
     except ValueError as error:
         raise BadInput(f"{name}: not a table.csv ({error})") from error
-    absent = [column for column in frames.RUN_COLUMNS if column not in frame.columns]
+    needed = [column for column in frames.RUN_COLUMNS if column not in frames.LATER_COLUMNS]
+    absent = [column for column in needed if column not in frame.columns]
     if absent:
         raise BadInput(f"{name}: not a table.csv of this version: no column {absent[0]}")
     if set(frame["schema"]) - {frames.SCHEMA}:

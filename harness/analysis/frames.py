@@ -18,12 +18,15 @@ POINT_COLUMNS = [
     "eval_loss", "loss", "loss_x", "loss_u", "mask", "seconds",
     "status", "schema",
 ]  # fmt: skip
+# Tables from before these were recorded lack them, and are still read.
+LATER_COLUMNS = ("source_sha256", "processor", "threads", "taken_from")
 RUN_COLUMNS = [
     "labels", "seed", "implementation", "status", "iterations", "evaluations",
     "best_top1", "last_top1", "mean20_top1", "median20_top1", "judged_top1",
     "wall_seconds", "images_per_second", "device", "precision",
     "data_sha256", "split_sha256", "initial_weights_sha256",
     "own_commit", "torchssl_commit", "torch_version",
+    "source_sha256", "processor", "threads", "taken_from",
     "schema",
 ]  # fmt: skip
 
@@ -63,6 +66,8 @@ def run_row(run: Run) -> dict[str, Any]:
         "own_commit": manifest.own_commit,
         "torchssl_commit": manifest.torchssl_commit,
         "judged_top1": manifest.judged_top1,
+        "source_sha256": manifest.source_sha256 or None,
+        "taken_from": manifest.taken.folder if manifest.taken else None,
         "schema": SCHEMA,
     }
     if manifest.facts is not None:
@@ -70,7 +75,7 @@ def run_row(run: Run) -> dict[str, Any]:
     if run.points:
         iterations = run.points[-1].iteration
         images = iterations * images_an_iteration(settings)
-        seconds = manifest.wall_seconds
+        seconds = None if manifest.taken else manifest.wall_seconds  # of another machine
         row |= {
             "iterations": iterations,
             "evaluations": len(run.points),

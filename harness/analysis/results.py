@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.analysis import accepted
+from harness.analysis import accepted, provenance
 from harness.analysis.accepted import Accepted
+from harness.analysis.provenance import Provenance
 from harness.implementations import registry
 from harness.parity import checklist, terms
 from harness.parity.checklist import Ladder
+from harness.runs import earlier, predictions
 from harness.runs import folder as run_folders
-from harness.runs import predictions
 from harness.runs.folder import Run, attempt_folder
 from harness.runs.manifest import Status
 from harness.runs.predictions import Predictions
@@ -35,6 +36,8 @@ class Results:
     ladder: Ladder | None
     accepted: Accepted
     sums: str
+    earlier: Sequence[Run]  # of the origins before, on the same terms
+    provenance: Provenance | None  # None: no published evidence
 
 
 def read(folder: Path) -> Results:
@@ -47,16 +50,43 @@ def read(folder: Path) -> Results:
         ladder=checklist.read(folder),
         accepted=accepted.read(folder),
         sums=sums(folder, [(_place(folder, run), run) for run in runs]),
+        earlier=_earlier(folder),
+        provenance=provenance.read(folder),
     )
 
 
 def load_all(results: Path) -> list[Run]:
-    """Every run under `results`, ordered by labels, seed, contender, and judged comparable.
+    """Every run under `results`, ordered by labels, seed, contender, each held to its terms.
 
+    One of other code is stale, one of other terms incomparable.
     Raises BadInput for a manifest of another schema, and LogError for the log of a done run that
     cannot be read or has lost evaluations.
     """
-    return terms.mark_incomparable(run_folders.read(results / "runs"))
+    return held_to_terms(results, run_folders.read(results / "runs"))
+
+
+def held_to_terms(results: Path, runs: Sequence[Run], varied: Collection[str] = ()) -> list[Run]:
+    """The same runs, with those marked that are stale or incomparable; `varied`: see `terms`."""
+    names = {run.manifest.implementation for run in runs}
+    counts = sources(results, names)
+    fresh = list(runs) if counts is None else terms.mark_stale(runs, counts)
+    return terms.mark_incomparable(fresh, varied)
+
+
+def sources(results: Path, names: Collection[str]) -> dict[str, str] | None:
+    """The sum of the code that counts in `results`, of each contender that is known.
+
+    Of evidence that which was published, else that of the code at hand. None: evidence from before
+    sources were recorded, which says so.
+    """
+    published = provenance.read(results)
+    if published is not None and published.mixed:
+        return None
+    if published is not None:
+        return dict(published.sources)
+    return {
+        name: registry.create(name).source_sha256() for name in names if name in registry.names()
+    }
 
 
 def sums(folder: Path, places: Sequence[tuple[Path, Run]]) -> str:
@@ -71,6 +101,10 @@ def sums(folder: Path, places: Sequence[tuple[Path, Run]]) -> str:
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
     return "".join(lines)
+
+
+def _earlier(folder: Path) -> list[Run]:
+    return [run for place in earlier.places(folder / "runs") for run in run_folders.read(place)]
 
 
 def _predictions(folder: Path, runs: Sequence[Run]) -> dict[Key, Predictions]:

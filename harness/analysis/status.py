@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.analysis.results import held_to_terms
 from harness.errors import BadInput
 from harness.implementations import registry
 from harness.implementations.reported import Point, Progress
-from harness.parity.terms import mark_incomparable
 from harness.runs.folder import Run, attempt_folder, folder_name, read_run, run_folders
 from harness.runs.manifest import Manifest, Status, read_manifest
 from harness.runs.progress import duration
@@ -43,7 +43,7 @@ def read(folder: Path) -> list[State]:
     Their manifests have the status that the table shows: incomparable and missing are told.
     Raises BadInput for another schema.
     """
-    return _read(folder / "runs", COMPARE)
+    return _read(folder, folder / "runs", COMPARE)
 
 
 def read_study(folder: Path) -> list[State]:
@@ -51,7 +51,7 @@ def read_study(folder: Path) -> list[State]:
     return [
         replace(state, name=f"{variant.name}/{state.name}", variant=variant.name)
         for variant in sorted((folder / "runs").iterdir())
-        for state in _read(variant, study_again(folder))
+        for state in _read(folder, variant, study_again(folder))
     ]
 
 
@@ -59,15 +59,15 @@ def study_again(folder: Path) -> str:
     return f"make study NAME={folder.name}"
 
 
-def _read(runs_folder: Path, again: str) -> list[State]:
-    """`again` is what goes on with a run that stopped."""
+def _read(folder: Path, runs_folder: Path, again: str) -> list[State]:
+    """The runs in `runs_folder` of `folder`; `again` is what goes on with one that stopped."""
     there = [(path, read_manifest(path)) for path in run_folders(runs_folder)]
     found = [
         (*read_run(path, manifest), _progress(path, manifest))
         for path, manifest in there
         if manifest is not None
     ]
-    judged = mark_incomparable([run for run, _, _ in found])
+    judged = held_to_terms(folder, [run for run, _, _ in found])
     states = [
         _state(run, problem, progress, again)
         for run, (_, problem, progress) in zip(judged, found, strict=True)

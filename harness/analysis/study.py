@@ -18,7 +18,6 @@ from harness.experiment import study as definition
 from harness.experiment.algorithms import images_an_iteration
 from harness.experiment.profile import Profile
 from harness.experiment.study import Study
-from harness.parity.terms import mark_incomparable
 from harness.runs import failures
 from harness.runs.folder import Run
 from harness.runs.folder import read as read_runs
@@ -130,7 +129,7 @@ def load(folder: Path, study: Study) -> Runs:
     _check_places(folder, study)
     _check_settings(folder, study, found)
     every = [run for several in found.values() for run in several]
-    marked = iter(mark_incomparable(every, study.varied))
+    marked = iter(results.held_to_terms(folder, every, study.varied))
     return {name: [next(marked) for _ in several] for name, several in found.items()}
 
 

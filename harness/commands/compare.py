@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.commands import table
 from harness.commands.plan import Means, Plan
 from harness.commands.terminal import Terminal
+from harness.experiment import contender
 from harness.experiment.opening import Experiment, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
@@ -34,6 +35,8 @@ class Question:
     jobs: int = 1
     limits: Limits = field(default_factory=Limits)
     slurm: Settings | None = None  # None: on this machine
+    reference: Path | None = None  # a results folder with finished runs of the reference
+    reuse: Path | None = None  # one with finished runs of any contender
 
     @property
     def means(self) -> Means:
@@ -59,8 +62,14 @@ def compare(question: Question, terminal: Terminal) -> None:
                 request = Request(profile, experiment.dataset, labels, seed, experiment.device)
                 for side in sides:
                     plan.add(runs, side, side.asked(request))
+        plan.restore()
+        if question.reference is not None:
+            plan.take(question.reference, {contender.reference()})
+        if question.reuse is not None:
+            plan.take(question.reuse, set(question.implementations), must=False)
         space.check(folder, profile, len(plan.todo), question.jobs)
         plan.show()
+        plan.put_away()
         try:
             plan.train(refused=plan.refuse())
             plan.judge()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from harness.analysis.results import load_all
 from harness.commands.terminal import Terminal
-from harness.errors import Incomplete
+from harness.errors import BadInput, Incomplete
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.source import commit_here
 from harness.parity import judge, preflight
-from harness.runs import cluster, train
+from harness.runs import cluster, earlier, origin, taking, train
 from harness.runs.attempt import Limits
 from harness.runs.execution import pool
 from harness.runs.execution.slurm import Settings
@@ -43,6 +43,11 @@ class Entry:
         return self.runs.is_done(self.planned.side, self.planned.request)
 
     @property
+    def why_stale(self) -> str:
+        """Why the finished run there is none of today's code; '' where there is none, or it is."""
+        return self.runs.is_stale(self.planned.side, self.planned.request)
+
+    @property
     def expected_seconds(self) -> float:
         """How long it may take; 0 where nothing tells."""
         return self.runs.expected_seconds(self.planned.side, self.planned.request) or 0.0
@@ -60,6 +65,13 @@ class Plan:
         """Ask for one run more. Raises BadInput if its folder holds runs of other terms."""
         runs.check_same_terms(side, request)
         self.entries.append(Entry(runs, runs.planned(side, request)))
+
+    def restore(self) -> None:
+        """Bring finished runs of today's code back that were put away for those of other code."""
+        for entry in self.todo:
+            planned = entry.planned
+            if earlier.bring_back(planned, origin.here(planned.side, planned.request.device)):
+                self.terminal.say(f"{planned.title}: its code is as it was before; back it comes")
 
     @property
     def todo(self) -> list[Entry]:
@@ -86,6 +98,35 @@ class Plan:
         total /= min(self.means.jobs, len(todo))
         about = f", about {duration(total)} in all" if total else ""
         self.terminal.table(f"To do{about}", (), rows)
+
+    def take(self, folder: Path, contenders: Collection[str], must: bool = True) -> None:
+        """Take finished runs of `contenders` from another results folder.
+
+        Raises BadInput where it has none on the same terms and, if it `must`, none at all.
+        """
+        runs = taking.runs_in(folder, self.entries[0].planned.request.profile.name)
+        wanted = [e for e in self.entries if e.planned.side.name in contenders]
+        todo = [entry for entry in wanted if not entry.is_done]
+        why = ""
+        taken = 0
+        for entry in todo:
+            why = taking.take(entry.planned, runs, str(folder))
+            if why:
+                self.terminal.say(f"{entry.planned.title}: not in {folder}: {why}")
+            else:
+                taken += 1
+                self.terminal.say(f"{entry.planned.title}: taken from {folder}")
+        if todo and not taken and must:
+            raise BadInput(
+                f"REFERENCE {folder}: {todo[-1].planned.title}: {why}; name another folder, or "
+                "leave REFERENCE out"
+            )
+
+    def put_away(self) -> None:
+        """Move finished runs of other code aside: those of today's take their place."""
+        for entry in self.todo:
+            if (why := entry.why_stale) and (kept := earlier.put_away(entry.planned.folder)):
+                self.terminal.say(f"{entry.planned.title}: {why}; kept in {kept}")
 
     def refuse(self) -> list[Entry]:
         """Climb rungs 1-4 for all that is to be trained; the runs that break one are not."""
@@ -121,15 +162,17 @@ class Plan:
         `runs` are those that are there, with their folders, as the outputs show them.
         """
         there = dict(runs)
-        lost = []
+        lost, anew = [], ""
         for entry in self.entries:
             run = there.get(entry.planned.folder)
             if run is None:
                 lost.append(f"{entry.planned.title} {Status.MISSING.value}")
             elif not kept(run):
-                lost.append(f"{entry.planned.title} {run.status.value}{_remedy(run, entry)}")
+                lost.append(f"{entry.planned.title} {run.status.value}")
+                if run.status is Status.INCOMPARABLE and run.manifest.status is Status.DONE:
+                    anew = anew or f"; to train it anew move {entry.planned.folder} away"
         if lost:
-            raise Incomplete(f"not all runs are done: {', '.join(lost)}")
+            raise Incomplete(f"not all runs are done: {', '.join(lost)}{anew}")
 
     def _notices(self) -> list[str]:
         """What finished runs do not share with those that would be made now, a line each."""
@@ -137,11 +180,10 @@ class Plan:
 
         commit = commit_here()
         named = torch.cuda.get_device_name() if self.device == "cuda" else "cpu"
-        now = {"own commit": commit, "torch": str(torch.__version__), "device": named}
+        now = {"torch": str(torch.__version__), "device": named}
         found: dict[str, set[str]] = {key: set() for key in now}
         for runs in dict.fromkeys(entry.runs for entry in self.entries):
             for _, manifest in runs.done():
-                found["own commit"].add(manifest.own_commit)
                 if manifest.facts is not None:
                     found["torch"].add(manifest.facts.torch_version)
                     found["device"].add(manifest.facts.device)
@@ -164,7 +206,8 @@ def _work(entry: Entry) -> str:
     """`5000 iterations, about 2m 30s; failed before`."""
     seconds = entry.expected_seconds
     about = f", about {duration(seconds)}" if seconds else ""
-    before = _left_by(read_manifest(entry.planned.folder))
+    why = entry.why_stale
+    before = f"; stale: {why}" if why else _left_by(read_manifest(entry.planned.folder))
     return f"{entry.planned.request.profile.iterations} iterations{about}{before}"
 
 
@@ -175,12 +218,6 @@ def _left_by(before: Manifest | None) -> str:
     if before.is_abandoned:
         return "; stopped half way, its process is gone"
     return f"; {before.status.value} before"
-
-
-def _remedy(run: Run, entry: Entry) -> str:
-    if run.status is not Status.INCOMPARABLE or run.manifest.status is not Status.DONE:
-        return ""
-    return f" ({run.reason}; to train it anew move {entry.planned.folder} away)"
 
 
 def _short(value: str) -> str:

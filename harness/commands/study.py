@@ -75,8 +75,10 @@ def study(question: StudyQuestion, terminal: Terminal) -> None:
                         variant.profile, dataset, count, seed, device, variant.options
                     )
                     plan.add(runs, side, request)
+        plan.restore()
         space.check(folder, profile, len(plan.todo), question.jobs)
         plan.show()
+        plan.put_away()
         try:
             plan.train()
         finally:

@@ -123,6 +123,14 @@ class Implementation(ABC):
         """The commit of its source."""
 
     @abstractmethod
+    def source_sha256(self) -> str:
+        """Over the code that trains, as it is now: a run of another sum is of other code."""
+
+    def torch_version(self) -> str | None:
+        """Of the torch that it trains with; None: not known before it has."""
+        return None
+
+    @abstractmethod
     def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
         """Writes the initial weights that it draws for `seed` to `out` (safetensors)."""
 

@@ -25,7 +25,12 @@ from harness.implementations.interface import (
 )
 from harness.implementations.logs.own import read, starts
 from harness.implementations.reported import Facts, Point, Progress, Resolved
-from harness.implementations.source import commit_here
+from harness.implementations.source import (
+    commit_here,
+    files_sha256,
+    imported_files,
+    installed_torch,
+)
 
 TIMES = "times.json"
 
@@ -41,6 +46,12 @@ class Own(Implementation):
 
     def commit(self) -> str:
         return commit_here()
+
+    def source_sha256(self) -> str:
+        return files_sha256(REPOSITORY, imported_files(REPOSITORY, "own_impl.__main__"))
+
+    def torch_version(self) -> str | None:
+        return installed_torch()
 
     def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
         options = {

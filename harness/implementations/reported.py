@@ -41,6 +41,8 @@ class Facts(BaseModel):
     torch_version: str
     device: str
     shims: tuple[str, ...] = ()
+    threads: int | None = None  # that an operation on the CPU is split over
+    processor: str = ""
 
 
 @dataclass(frozen=True)

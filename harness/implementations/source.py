@@ -1,9 +1,12 @@
-"""Which source a number comes from: commits, and whether a tree is what it claims to be."""
+"""Which source a number comes from: commits, and sums of the code that trained."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import git
@@ -32,8 +35,65 @@ def commit_here() -> str:
 
 def source_sha256(folder: Path) -> str:
     """SHA-256 over path and content of every Python file under `folder`, sorted by path."""
+    return files_sha256(folder, folder.rglob("*.py"), as_text=False)
+
+
+def installed_torch() -> str | None:
+    """The version of torch in this environment; None without one. Loads nothing."""
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def files_sha256(root: Path, files: Iterable[Path], as_text: bool = True) -> str:
+    """SHA-256 over path (below `root`) and content of the files, sorted by path.
+
+    `as_text`: line ends count as one, so that a checkout that converts them has the same sum.
+    """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes() + b"\0")
+    for path in sorted(set(files)):
+        content = path.read_bytes()
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+        digest.update((content.replace(b"\r\n", b"\n") if as_text else content) + b"\0")
     return digest.hexdigest()
+
+
+def imported_files(root: Path, *modules: str) -> set[Path]:
+    """The files of `modules` and of all modules under `root` that they import, however deep.
+
+    Found from the import statements, wherever in a module they stand; nothing is run. A module of
+    a package brings the package's `__init__`. What lies outside `root` is left out.
+    """
+    found: set[Path] = set()
+    waiting = list(modules)
+    while waiting:
+        for path in _files_of(root, waiting.pop()):
+            if path not in found:
+                found.add(path)
+                waiting += _imports(path.read_bytes(), path.relative_to(root).parent.parts)
+    return found
+
+
+def _files_of(root: Path, module: str) -> Iterator[Path]:
+    """The file of a module under `root`, and the `__init__` of each package that it lies in."""
+    parts = module.split(".")
+    for depth in range(1, len(parts) + 1):
+        place = root.joinpath(*parts[:depth])
+        for path in (place / "__init__.py", place.with_suffix(".py")):
+            if path.is_file():
+                yield path
+
+
+@cache
+def _imports(content: bytes, package: tuple[str, ...]) -> tuple[str, ...]:
+    """What the import statements of a file name: modules, and names that may be modules."""
+    named = []
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            named += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            named += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(named)

@@ -11,8 +11,10 @@ from typing import Any
 
 from harness.experiment.algorithms import FIELDS, OWN_FIELDS
 from harness.implementations.reported import Evidence
+from harness.runs import origin
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
+from harness.runs.origin import Origin
 
 RUNGS = {
     1: "same images",
@@ -100,6 +102,29 @@ def _terms_differences(
             if asked[field] != peer.asked[field]:
                 text = f"asked for was {asked[field]}, of {peer.implementation} {peer.asked[field]}"
                 yield Difference(4, f"{field}: {text}")
+
+
+def mark_stale(runs: Sequence[Run], sources: Mapping[str, str]) -> list[Run]:
+    """The same runs; a done one of another origin than its contender's other runs is marked.
+
+    `sources` are the sums of the code that counts, by contender; of a contender that has none
+    there, and for torch and the kind of device, the run that was started last decides.
+    """
+    last: dict[str, Origin] = {}
+    for run in sorted(runs, key=lambda run: run.manifest.started):
+        found, name = origin.of(run.manifest), run.manifest.implementation
+        if run.status is Status.DONE and sources.get(name, found.source) == found.source:
+            last[name] = found
+    return [_stale(run, last, sources) for run in runs]
+
+
+def _stale(run: Run, last: Mapping[str, Origin], sources: Mapping[str, str]) -> Run:
+    name, found = run.manifest.implementation, origin.of(run.manifest)
+    wanted = last.get(name) or Origin(sources.get(name, found.source), "", "")
+    reason = origin.difference(found, wanted)
+    if run.status is not Status.DONE or not reason:
+        return run
+    return replace(run, status=Status.STALE, reason=f"{reason}; 'make compare' trains it anew")
 
 
 def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list[Run]:

@@ -9,7 +9,7 @@ def to_csv(frame: pd.DataFrame) -> str:
     """CSV with numbers at fixed digits, so that equal runs give equal bytes."""
     shown = frame.copy()
     for column in shown.columns:
-        if column == "iterations" or column == "evaluations":
+        if column in ("iterations", "evaluations", "threads"):
             shown[column] = shown[column].astype("Int64")
         elif column.endswith("_per_second") or column.endswith("seconds"):
             shown[column] = shown[column].map(lambda v: f"{v:.1f}", na_action="ignore")

@@ -68,6 +68,7 @@ def new_manifest(implementation: Implementation, request: Request, status: Statu
         status=status,
         started=_now(),
         own_commit=commit_here(),
+        source_sha256=implementation.source_sha256(),
         torchssl_commit="" if reference.unavailable() else reference.commit(),
     )
 
@@ -93,6 +94,8 @@ def _resumption(
     attempt = attempt_folder(folder, before.attempt)
     if before.settings != inputs.request_settings(request):
         return None, "it was begun with other data or settings; training it anew"
+    if before.source_sha256 != implementation.source_sha256():
+        return None, "its source changed since it was begun; training it anew"
     if before.failure in (failures.NOT_FINITE.kind, failures.BAD_LOG.kind):
         return None, f"it ended before as '{before.failure}'; training it anew"
     try:

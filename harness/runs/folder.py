@@ -15,6 +15,7 @@ from harness.errors import BadInput, HarnessError, LogError
 from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence, Point, Resolved
+from harness.runs import origin
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, read_manifest
 
@@ -86,9 +87,19 @@ class RunsFolder:
         return Planned(side, request, folder, self.prefix + folder.name)
 
     def is_done(self, side: Implementation, request: Request) -> bool:
-        """Whether this very run is there and kept. Raises BadInput for another schema."""
+        """Whether this very run is there, kept, and of today's code. Raises BadInput."""
         manifest = read_manifest(self.run_folder(side, request))
-        return manifest is not None and self.keeps(manifest)
+        return manifest is not None and self._is_fresh(manifest, side, request)
+
+    def is_stale(self, side: Implementation, request: Request) -> str:
+        """Why a kept run is none of today's code; '' where there is none, or it is."""
+        manifest = read_manifest(self.run_folder(side, request))
+        if manifest is None or not self.keeps(manifest):
+            return ""
+        return stale(manifest, side, request.device)
+
+    def _is_fresh(self, manifest: Manifest, side: Implementation, request: Request) -> bool:
+        return self.keeps(manifest) and not stale(manifest, side, request.device)
 
     def done(self) -> Iterator[tuple[Path, Manifest]]:
         """The runs that are kept, by folder."""
@@ -105,6 +116,10 @@ class RunsFolder:
         """
         asked = request_settings(request)
         for path, manifest in self.done():
+            if manifest.implementation in registry.names() and stale(
+                manifest, registry.create(manifest.implementation), request.device
+            ):
+                continue  # of other code: it is in no table of today's
             same_split = (manifest.labels, manifest.seed) == (request.labels, request.seed)
             declared: set[str] = set()
             if manifest.implementation != side.name:
@@ -118,12 +133,6 @@ class RunsFolder:
                         f"{path}: done with {key} = {found}, asked for is {value}; name another "
                         "folder with RESULTS=, or move that run away"
                     )
-            used = manifest.facts.device if manifest.facts else request.device
-            if (used == "cpu") != (request.device == "cpu"):
-                raise BadInput(
-                    f"{path}: done on {used}, this machine trains on {request.device}; name "
-                    "another folder with RESULTS=, or move that run away"
-                )
 
     def expected_seconds(self, side: Implementation, request: Request) -> float | None:
         """From the runs of this contender that are done here, else the profile's guess."""
@@ -138,6 +147,11 @@ class RunsFolder:
             return float(median(rates)) * request.profile.iterations
         guess = request.profile.seconds_per_iteration.get(side.contender.implementation)
         return guess and START_SECONDS + guess * request.profile.iterations
+
+
+def stale(manifest: Manifest, side: Implementation, device: str) -> str:
+    """Why a run of `side` is none that its code would make on `device` now; '' if it is."""
+    return origin.difference(origin.of(manifest), origin.here(side, device))
 
 
 def run_folders(place: Path) -> list[Path]:

@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 class Status(StrEnum):
-    """Six different things; none of them may be taken for another."""
+    """Seven different things; none of them may be taken for another."""
 
     DONE = "done"
     RUNNING = "running"
@@ -26,6 +26,7 @@ class Status(StrEnum):
     MISSING = "missing"
     UNAVAILABLE = "unavailable"
     INCOMPARABLE = "incomparable"
+    STALE = "stale"
 
 
 class Start(BaseModel):
@@ -45,6 +46,16 @@ class Start(BaseModel):
     wall_seconds: float | None = None
     exit_code: int | None = None
     ended: str = ""  # why; empty while it runs, or if whatever watched it died with it
+
+
+class Taken(BaseModel):
+    """Where a finished run was taken from, instead of being trained: its times do not compare."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str  # as it was named
+    started: str
+    processor: str = ""
 
 
 class Manifest(BaseModel):
@@ -73,6 +84,8 @@ class Manifest(BaseModel):
     judged_top1: float | None = None  # of the final weights, by the one judge of both sides
     own_commit: str = ""
     torchssl_commit: str = ""
+    source_sha256: str = ""  # of the code that trained it; '' in manifests before it was kept
+    taken: Taken | None = None  # not trained in this folder, but taken from another
 
     @property
     def is_abandoned(self) -> bool:
@@ -80,13 +93,6 @@ class Manifest(BaseModel):
         if self.status is not Status.RUNNING:
             return False
         return self.worker is None or (self.worker.is_here and not self.worker.lives)
-
-    @property
-    def resumptions(self) -> tuple[Start, ...]:
-        """The starts of the attempt that counts which went on from a checkpoint."""
-        return tuple(
-            s for s in self.starts if s.attempt == self.attempt and s.resumed_at is not None
-        )
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

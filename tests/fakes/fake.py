@@ -6,6 +6,7 @@ fake_entry.py.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ class Fake(Implementation):
 
     def commit(self) -> str:
         return "fake"
+
+    def source_sha256(self) -> str:
+        return hashlib.sha256(os.environ.get("FAKE_SOURCE", "").encode()).hexdigest()
 
     @property
     def declares(self) -> bool:  # type: ignore[override]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -31,7 +32,12 @@ from harness.implementations.interface import (
 from harness.implementations.logs.torchssl import arguments as read_arguments
 from harness.implementations.logs.torchssl import read
 from harness.implementations.reported import Facts, Point, Progress, Resolved
-from harness.implementations.source import source_sha256
+from harness.implementations.source import (
+    files_sha256,
+    imported_files,
+    installed_torch,
+    source_sha256,
+)
 from harness.implementations.torchssl.child.entry import SAVE_NAME
 
 COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
@@ -61,6 +67,7 @@ RESOLVED = (
     "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
 )  # fmt: skip
 TIMES = "times.json"
+ENTRY = "harness.implementations.torchssl.child.entry"
 
 
 class TorchSSL(Implementation):
@@ -94,6 +101,14 @@ class TorchSSL(Implementation):
 
     def commit(self) -> str:
         return COMMIT
+
+    def source_sha256(self) -> str:
+        """Of TorchSSL, and of what runs in its process beside it."""
+        beside = files_sha256(REPOSITORY, imported_files(REPOSITORY, ENTRY))
+        return hashlib.sha256(f"{COMMIT} {SOURCE_SHA256} {beside}".encode()).hexdigest()
+
+    def torch_version(self) -> str | None:
+        return installed_torch()
 
     def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
         network = ("--depth", str(profile.depth), "--widen-factor", str(profile.widen_factor))

@@ -1,0 +1,76 @@
+"""A finished run taken from another results folder, instead of being trained again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from harness.errors import BadInput
+from harness.runs import origin
+from harness.runs.earlier import put_away
+from harness.runs.folder import Planned, run_folders
+from harness.runs.inputs import request_settings
+from harness.runs.manifest import Manifest, Status, Taken, read_manifest, write_manifest
+
+# What a run leaves that only its machine needs: weights, links, live state.
+LEFT_BEHIND = (
+    "data", "data_statistics", "labelled.npy", "*console*.log", "progress.json", "tensorboard",
+    "*.pth", "*.pt", "*.safetensors", "*.tmp", ".lock*",
+)  # fmt: skip
+
+
+def copy_run(source: Path, target: Path) -> None:
+    """Copy a run folder without what only its machine needs; whole, or not at all."""
+    half = target.with_name(f".{target.name}.tmp")
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(source, half, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+    half.rename(target)
+
+
+def runs_in(folder: Path, profile: str) -> Path:
+    """Where the runs of a results folder lie: its own, or those of the profile in it.
+
+    Raises BadInput where there are none.
+    """
+    for place in (folder / "runs", folder / profile / "runs"):
+        if run_folders(place):
+            return place
+    raise BadInput(f"REFERENCE {folder}: no runs of profile {profile} in it; name another folder")
+
+
+def take(planned: Planned, runs: Path, named: str) -> str:
+    """Take the run that `planned` asks for from `runs`; why not, or '' where it was taken.
+
+    `named` is what the user called the folder. Raises BadInput for a manifest of another schema,
+    and for a finished run on other terms.
+    """
+    source = runs / planned.folder.name
+    manifest = read_manifest(source)
+    if manifest is None or manifest.status is not Status.DONE:
+        return "no finished run of it"
+    _check_terms(manifest, planned, source)
+    here = origin.here(planned.side, planned.request.device)
+    if why := origin.difference(origin.of(manifest), here):
+        return why
+    planned.folder.parent.mkdir(parents=True, exist_ok=True)
+    if planned.folder.exists():
+        put_away(planned.folder)
+    copy_run(source, planned.folder)
+    facts = manifest.facts
+    taken = manifest.taken or Taken(
+        folder=named,
+        started=manifest.started,
+        processor=(facts.processor or facts.device) if facts else "",
+    )
+    write_manifest(planned.folder, manifest.model_copy(update={"taken": taken}))
+    return ""
+
+
+def _check_terms(manifest: Manifest, planned: Planned, source: Path) -> None:
+    for key, asked in request_settings(planned.request).items():
+        found = manifest.settings.get(key)
+        if found != asked:
+            raise BadInput(
+                f"REFERENCE {source}: done with {key} = {found}, asked for is {asked}; name a "
+                "folder of runs on the same terms"
+            )

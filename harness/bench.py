@@ -1,7 +1,7 @@
 """bench: both implementations on one machine, block by block in turn, into bench.json and .md.
 
 A block is a fresh child that trains for some iterations; those at its start do not count. Ours is
-timed by `own_impl.benchmark`, TorchSSL by the clock after each of its updates while its own
+timed by `own_impl.answers.bench`, TorchSSL by the clock after each of its updates while its own
 `fixmatch.py` runs.
 """
 
@@ -138,7 +138,7 @@ def _own_block(command: Command, request: Request, folder: Path) -> dict[str, An
     try:
         measured: dict[str, Any] = json.loads(text[text.index("{\n") :])
     except ValueError as error:
-        raise HarnessError(f"own_impl.benchmark printed no result ({error})") from error
+        raise HarnessError(f"own_impl.answers.bench printed no result ({error})") from error
     return measured
 
 

@@ -39,7 +39,7 @@ def logits(
         "device": device,
         "out": answer.resolve(),
     }
-    argv = [sys.executable, "-m", "own_impl.judge"]
+    argv = [sys.executable, "-m", "own_impl.answers.judge"]
     argv += [word for name, value in options.items() for word in (f"--{name}", str(value))]
     try:
         ended = local.run(Command(tuple(argv), {"PYTHONPATH": str(REPOSITORY)}), folder)

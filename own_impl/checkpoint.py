@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from own_impl.config import Config
-from own_impl.fixmatch import FixMatch
+from own_impl.step import FixMatch
 
 SCHEMA = 1
 

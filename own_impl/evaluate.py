@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from own_impl.augment import normalise
 from own_impl.data import Images, Labels, channels_first
+from own_impl.views.views import normalise
 
 
 @dataclass(frozen=True)

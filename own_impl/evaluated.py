@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from own_impl.augment import normalise
 from own_impl.data import Data
-from own_impl.fixmatch import FixMatch
+from own_impl.step import FixMatch
+from own_impl.views.views import normalise
 
 
 @contextmanager

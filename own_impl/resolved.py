@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from own_impl.augment import POLICIES
 from own_impl.config import Config
 from own_impl.data import Data
-from own_impl.fixmatch import FixMatch
+from own_impl.step import FixMatch
+from own_impl.views.views import POLICIES
 
 
 def resolved(config: Config, data: Data, model: FixMatch) -> dict[str, Any]:

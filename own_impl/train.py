@@ -11,16 +11,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from own_impl import checkpoint, machine
-from own_impl.batches import Batches
 from own_impl.config import Config
 from own_impl.data import Data, DataError, load, weights_sha256
 from own_impl.evaluate import Evaluation, Evaluator
 from own_impl.evaluated import evaluated
-from own_impl.fixmatch import FixMatch, Losses
-from own_impl.initial_weights import draw
 from own_impl.metrics import Metrics
+from own_impl.network.initial_weights import draw
+from own_impl.network.wideresnet import WideResNet
 from own_impl.resolved import resolved
-from own_impl.wideresnet import WideResNet
+from own_impl.step import FixMatch, Losses
+from own_impl.views.batches import Batches
 
 
 def train(config: Config) -> Evaluation:

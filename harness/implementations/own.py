@@ -48,7 +48,7 @@ class Own(Implementation):
             "widen-factor": profile.widen_factor,
             "out": out,
         }
-        return _command("own_impl.initial_weights", options)
+        return _command("own_impl.network.initial_weights", options)
 
     def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
         command = _command("own_impl", self._options(request))
@@ -58,10 +58,10 @@ class Own(Implementation):
         return checkpoints.iteration(folder / "checkpoint.pt", "iteration")
 
     def declare_command(self, request: Request, folder: Path) -> Command:
-        return _command("own_impl.probe", self._options(request), "declare")
+        return _command("own_impl.answers.parity", self._options(request), "declare")
 
     def answer_command(self, folder: Path) -> Command:
-        return _command("own_impl.probe", {}, "answer", str(folder))
+        return _command("own_impl.answers.parity", {}, "answer", str(folder))
 
     def _options(self, request: Request) -> dict[str, object]:
         profile = request.profile
@@ -94,7 +94,7 @@ class Own(Implementation):
             "discard": discard,
             "timed": timed,
         }
-        command = _command("own_impl.benchmark", options)
+        command = _command("own_impl.answers.bench", options)
         flag = "--compile" if compiled else "--no-compile"
         return Command((*command.argv, flag), command.environment)
 

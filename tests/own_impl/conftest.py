@@ -15,7 +15,7 @@ from harness.data import write_layout
 from own_impl import __main__ as program
 from own_impl.config import Config
 from own_impl.data import Data
-from own_impl.fixmatch import Batch
+from own_impl.step import Batch
 
 TINY_SETTINGS: dict[str, Any] = {
     "num_labeled": 20,

@@ -9,8 +9,8 @@ import torch
 from own_impl import checkpoint
 from own_impl.checkpoint import CheckpointError
 from own_impl.config import Config
-from own_impl.fixmatch import Batch, FixMatch
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import Batch, FixMatch
 
 Tiny = Callable[..., Config]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from own_impl.data import MEAN, STD
 from own_impl.evaluate import evaluate
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
 
 CPU = torch.device("cpu")
 

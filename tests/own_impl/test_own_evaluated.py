@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from own_impl import checkpoint
-from own_impl.augment import normalise
 from own_impl.config import Config
 from own_impl.data import channels_first, load
 from own_impl.evaluated import evaluated
-from own_impl.fixmatch import Batch, FixMatch
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import Batch, FixMatch
+from own_impl.views.views import normalise
 
 Tiny = Callable[..., Config]
 

@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from own_impl import machine
-from own_impl.augment import (
+from own_impl.config import Config
+from own_impl.data import load
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import FixMatch
+from own_impl.train import train
+from own_impl.views.batches import Batches, draw_batch
+from own_impl.views.operations import Operation
+from own_impl.views.views import (
     OPERATIONS,
     POLICIES,
     apply,
@@ -19,13 +26,6 @@ from own_impl.augment import (
     strong_views,
     weak_views,
 )
-from own_impl.batches import Batches, draw_batch
-from own_impl.config import Config
-from own_impl.data import load
-from own_impl.fixmatch import FixMatch
-from own_impl.operations import Operation
-from own_impl.train import train
-from own_impl.wideresnet import WideResNet
 
 Tiny = Callable[..., Config]
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from own_impl import transfer
-from own_impl.batches import Batches
 from own_impl.config import Config
 from own_impl.data import load
-from own_impl.fixmatch import FixMatch
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import FixMatch
+from own_impl.views import transfer
+from own_impl.views.batches import Batches
 
 CUDA = torch.device("cuda")
 

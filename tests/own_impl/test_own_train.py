@@ -14,13 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from own_impl.batches import Batches, draw_batch
 from own_impl.config import Config
 from own_impl.data import DataError, load, weights_sha256
 from own_impl.evaluate import evaluate
-from own_impl.fixmatch import Batch, FixMatch
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import Batch, FixMatch
 from own_impl.train import train
-from own_impl.wideresnet import WideResNet
+from own_impl.views.batches import Batches, draw_batch
 
 REPOSITORY = Path(__file__).parents[2]
 CPU = torch.device("cpu")

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from own_impl.config import Config
-from own_impl.ema import Ema
-from own_impl.memory_format import memory_format
+from own_impl.network.ema import Ema
+from own_impl.network.memory_format import memory_format
 from own_impl.schedule import learning_rate
 
 MOST_UNCHECKED = 10_000  # losses kept on the device; a progress line looks at them far sooner

@@ -1,4 +1,4 @@
-"""python -m own_impl.benchmark: how fast this machine trains; prints one JSON object.
+"""python -m own_impl.answers.bench: how fast this machine trains; prints one JSON object.
 
 Takes the options of `python -m own_impl` too, and leaves no run behind.
 """
@@ -17,14 +17,15 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from own_impl import flops, machine
-from own_impl.batches import Batches
+from own_impl import machine
+from own_impl.answers import flops
 from own_impl.config import Config, parse
 from own_impl.data import DataError, load
 from own_impl.evaluate import Evaluator
 from own_impl.evaluated import evaluated
-from own_impl.fixmatch import Batch, CompileError, FixMatch
-from own_impl.initial_weights import draw
+from own_impl.network.initial_weights import draw
+from own_impl.step import Batch, CompileError, FixMatch
+from own_impl.views.batches import Batches
 
 SCHEMA = 2
 SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices whose product is the machine's rate

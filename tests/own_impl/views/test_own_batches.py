@@ -7,10 +7,10 @@ from dataclasses import fields
 import pytest
 import torch
 
-from own_impl.batches import Batches, draw, draw_batch
 from own_impl.config import Config
 from own_impl.data import MEAN, STD, Data, load
-from own_impl.fixmatch import Batch
+from own_impl.step import Batch
+from own_impl.views.batches import Batches, draw, draw_batch
 
 Tiny = Callable[..., Config]
 CPU = torch.device("cpu")
@@ -73,7 +73,7 @@ def test_one_batch_may_hold_an_image_twice(tiny: Tiny, coloured: Data) -> None:
 def test_weak_and_strong_views_are_of_the_same_image(
     tiny: Tiny, coloured: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("own_impl.batches.strong_views", lambda images, draw: images)
+    monkeypatch.setattr("own_impl.views.batches.strong_views", lambda images, draw: images)
     batch = draw_batch(coloured, tiny(batch_size=5, mu=4), 0, CPU)
     assert _indices(batch.weak) == _indices(batch.strong)
 

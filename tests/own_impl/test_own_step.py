@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from own_impl.config import Config
-from own_impl.fixmatch import (
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import (
     Batch,
     CompileError,
     FixMatch,
@@ -20,7 +21,6 @@ from own_impl.fixmatch import (
     pseudo_labels,
     unlabelled_loss,
 )
-from own_impl.wideresnet import WideResNet
 
 Tiny = Callable[..., Config]
 
@@ -252,7 +252,7 @@ def test_a_loss_that_is_looked_at_later_is_told_with_its_own_iteration(
 def test_losses_nobody_looks_at_do_not_pile_up(
     tiny: Tiny, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("own_impl.fixmatch.MOST_UNCHECKED", 2)
+    monkeypatch.setattr("own_impl.step.MOST_UNCHECKED", 2)
     model = _model(tiny())
     model.checks_each_step = False
     model.step(replace(batch, strong=torch.full_like(batch.strong, math.inf)))

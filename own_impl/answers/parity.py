@@ -17,7 +17,14 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from own_impl.augment import (
+from own_impl.config import Config, parse
+from own_impl.data import load
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import Batch, FixMatch
+from own_impl.train import make_network, open_run
+from own_impl.views.batches import draw
+from own_impl.views.operations import NAMES, OPERATIONS
+from own_impl.views.views import (
     POLICIES,
     StrongDraw,
     WeakDraw,
@@ -27,13 +34,6 @@ from own_impl.augment import (
     strong_views,
     weak_views,
 )
-from own_impl.batches import draw
-from own_impl.config import Config, parse
-from own_impl.data import load
-from own_impl.fixmatch import Batch, FixMatch
-from own_impl.operations import NAMES, OPERATIONS
-from own_impl.train import make_network, open_run
-from own_impl.wideresnet import WideResNet
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from own_impl.transfer import constant
+from own_impl.views.transfer import constant
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

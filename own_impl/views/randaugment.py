@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from own_impl import operations
-from own_impl.operations import NAMES, Floats, Integers
-from own_impl.transfer import send
+from own_impl.views import operations
+from own_impl.views.operations import NAMES, Floats, Integers
+from own_impl.views.transfer import send
 
 Size = tuple[int, int]
 

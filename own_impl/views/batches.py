@@ -14,7 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from own_impl.augment import (
+from own_impl.config import Config
+from own_impl.data import Data
+from own_impl.step import Batch
+from own_impl.views.operations import Integers
+from own_impl.views.transfer import send
+from own_impl.views.views import (
     POLICIES,
     StrongDraw,
     WeakDraw,
@@ -24,11 +29,6 @@ from own_impl.augment import (
     strong_views,
     weak_views,
 )
-from own_impl.config import Config
-from own_impl.data import Data
-from own_impl.fixmatch import Batch
-from own_impl.operations import Integers
-from own_impl.transfer import send
 
 # Unlabelled images that are augmented together: so many that the calls cost less than the work.
 TOGETHER = {"cpu": 256, "cuda": 2048}

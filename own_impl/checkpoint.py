@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from own_impl.config import Config
-from own_impl.step import FixMatch
+from own_impl.step import Model
 
 SCHEMA = 1
 
@@ -20,7 +20,7 @@ class CheckpointError(Exception):
     """A checkpoint that cannot be continued; the message names the file and the remedy."""
 
 
-def save(path: Path, model: FixMatch, seconds: float) -> None:
+def save(path: Path, model: Model, seconds: float) -> None:
     """Write weights, moving average, momentum and iteration; batches and views need no state."""
     state = {
         "schema": SCHEMA,
@@ -43,7 +43,7 @@ def save(path: Path, model: FixMatch, seconds: float) -> None:
         raise
 
 
-def load(path: Path, model: FixMatch) -> float:
+def load(path: Path, model: Model) -> float:
     """Put the state at `path` into `model`; returns the seconds trained so far."""
     device = next(model.network.parameters()).device
     try:
@@ -86,7 +86,7 @@ _FREE = {"out", "resume", "device", "epochs", "iterations", "iterations_per_epoc
 _FREE |= {"eval_every", "eval_at", "eval_batch_size", "checkpoint_every", "deterministic"}
 
 
-def _settings(model: FixMatch) -> dict[str, Any]:
+def _settings(model: Model) -> dict[str, Any]:
     """The settings that a resumed run must share with its checkpoint."""
     settings = model.config.model_dump(mode="json", exclude=_FREE)
     return settings | {"total_iterations": model.config.total_iterations}

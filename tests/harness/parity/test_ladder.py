@@ -169,7 +169,7 @@ FAULTS = {
         7, "magnitudes differ",
     ),
     "sampling without replacement": (
-        "views/batches.py",
+        "algorithms/fixmatch.py",
         {"unlabelled=random.integers(0, len(data.train_images), m)":
          "unlabelled=(np.arange(m) + m * iteration) % len(data.train_images)"},
         7, "repeats among unlabelled differ",

@@ -73,6 +73,7 @@ def load(path: Path, model: Model) -> float:
         for name, average in model.ema.average.items():
             average.copy_(state["ema"][name])
         model.optimizer.load_state_dict(state["optimizer"])
+        _lay_out_as_weights(model.optimizer)
         model.iteration = int(state["iteration"])
         return float(state["seconds"])
     except (KeyError, RuntimeError, ValueError) as error:
@@ -81,7 +82,19 @@ def load(path: Path, model: Model) -> float:
         ) from error
 
 
-# What may differ when a run goes on: where it writes, where it computes, when it looks.
+def _lay_out_as_weights(optimizer: torch.optim.SGD) -> None:
+    """Put each momentum on its weight's device, in its weight's order of memory.
+
+    `load_state_dict` leaves it in the order in which it was saved, and weights on a GPU lie in
+    another one. The fused update takes both in the order in which they lie: it would pair elements
+    that do not belong together.
+    """
+    for weight, state in optimizer.state.items():
+        if (momentum := state.get("momentum_buffer")) is not None:
+            state["momentum_buffer"] = torch.empty_like(weight).copy_(momentum)
+
+
+# What may differ when a run goes on: where it writes and computes, when it is evaluated.
 _FREE = {"out", "resume", "device", "epochs", "iterations", "iterations_per_epoch"}
 _FREE |= {"eval_every", "eval_at", "eval_batch_size", "checkpoint_every", "deterministic"}
 

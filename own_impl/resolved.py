@@ -1,4 +1,4 @@
-"""What a run really uses where no setting says it: read from the objects that were made."""
+"""What a run uses beside its settings, read from the objects that it trains with."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from own_impl.views.batches import Batches
 def train(config: Config) -> Evaluation:
     """Train as the settings say; returns the last evaluation.
 
-    Raises DataError, CheckpointError, NonFiniteLoss.
+    Raises DataError, CheckpointError, CompileError, NonFiniteLoss.
     """
     data = load(config)
     device = machine.prepare(config)

@@ -63,7 +63,7 @@ class Benchmark:
 
     def run(self, discard: int, timed: int) -> dict[str, Any]:
         """Seconds, from `timed` repetitions of each after `discard` steps that do not count."""
-        # Whole sets of batches that are made together, so that each step has its share of them.
+        # Batches are made several at a time: whole sets, so that each step bears its share of one.
         timed = -(-timed // self.batches.together) * self.batches.together
         for _ in range(discard):
             self._step()

@@ -1,4 +1,4 @@
-"""Answers questions about itself with the very code that trains: for proofs, not for training.
+"""python -m own_impl.answers.parity: what own_impl computes, asked of the code that trains.
 
 `declare` opens a run as training would (its settings, sums, initial weights in `metrics.jsonl`)
 and adds the first indices that it would draw (`streams.npz`). `answer` reads a folder of inputs

@@ -10,6 +10,7 @@ from own_impl import checkpoint
 from own_impl.algorithms.fixmatch import Batch
 from own_impl.checkpoint import CheckpointError
 from own_impl.config import Config
+from own_impl.network.initial_weights import draw
 from own_impl.step import Model
 from tests.own_impl.conftest import new_model, step
 
@@ -38,6 +39,48 @@ def test_a_loaded_model_goes_on_as_the_saved_one(
         assert torch.equal(value, other.network.state_dict()[name]), name
     for name, value in model.ema.average.items():
         assert torch.equal(value, other.ema.average[name]), name
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (torch.contiguous_format, torch.channels_last),
+        (torch.channels_last, torch.contiguous_format),
+    ],
+)
+def test_a_checkpoint_goes_on_where_weights_lie_in_another_order(
+    tiny: Tiny,
+    batch: Batch,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: torch.memory_format,
+    after: torch.memory_format,
+) -> None:
+    """As from a CPU to a GPU and back. In float64: see own_impl/network/memory_format.py."""
+
+    def model_in(order: torch.memory_format) -> Model:
+        monkeypatch.setattr("own_impl.step.memory_format", lambda _: order)
+        return Model(draw(10, 1, 10, seed=0).double(), tiny(iterations=50))
+
+    exact = Batch(*(x.double() if x.is_floating_point() else x for x in vars(batch).values()))
+    uninterrupted, resumed = model_in(before), model_in(after)
+    for _ in range(3):
+        step(uninterrupted, exact)
+    checkpoint.save(tmp_path / "checkpoint.pt", uninterrupted, 0.0)
+    checkpoint.load(tmp_path / "checkpoint.pt", resumed)
+
+    weight = resumed.network.get_parameter("block1.layer.0.conv1.weight")
+    assert weight.is_contiguous(memory_format=after)
+    assert not weight.is_contiguous(memory_format=before)
+    assert resumed.ema.average["block1.layer.0.conv1.weight"].stride() == weight.stride()
+    assert resumed.optimizer.state[weight]["momentum_buffer"].stride() == weight.stride()
+    for _ in range(3):
+        step(uninterrupted, exact)
+        step(resumed, exact)
+    for name, value in uninterrupted.network.state_dict().items():
+        torch.testing.assert_close(resumed.network.state_dict()[name], value, rtol=1e-9, atol=1e-11)
+    for name, value in uninterrupted.ema.average.items():
+        torch.testing.assert_close(resumed.ema.average[name], value, rtol=1e-9, atol=1e-11)
 
 
 def test_only_whole_files_are_left(saved: tuple[Model, Path]) -> None:

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from own_impl.config import Config
-from own_impl.fixmatch import FixMatch
+from own_impl.step import Model
 
 SCHEMA = 1
 
@@ -20,7 +20,7 @@ class CheckpointError(Exception):
     """A checkpoint that cannot be continued; the message names the file and the remedy."""
 
 
-def save(path: Path, model: FixMatch, seconds: float) -> None:
+def save(path: Path, model: Model, seconds: float) -> None:
     """Write weights, moving average, momentum and iteration; batches and views need no state."""
     state = {
         "schema": SCHEMA,
@@ -43,7 +43,7 @@ def save(path: Path, model: FixMatch, seconds: float) -> None:
         raise
 
 
-def load(path: Path, model: FixMatch) -> float:
+def load(path: Path, model: Model) -> float:
     """Put the state at `path` into `model`; returns the seconds trained so far."""
     device = next(model.network.parameters()).device
     try:
@@ -73,6 +73,7 @@ def load(path: Path, model: FixMatch) -> float:
         for name, average in model.ema.average.items():
             average.copy_(state["ema"][name])
         model.optimizer.load_state_dict(state["optimizer"])
+        _lay_out_as_weights(model.optimizer)
         model.iteration = int(state["iteration"])
         return float(state["seconds"])
     except (KeyError, RuntimeError, ValueError) as error:
@@ -81,12 +82,24 @@ def load(path: Path, model: FixMatch) -> float:
         ) from error
 
 
-# What may differ when a run goes on: where it writes, where it computes, when it looks.
+def _lay_out_as_weights(optimizer: torch.optim.SGD) -> None:
+    """Put each momentum on its weight's device, in its weight's order of memory.
+
+    `load_state_dict` leaves it in the order in which it was saved, and weights on a GPU lie in
+    another one. The fused update takes both in the order in which they lie: it would pair elements
+    that do not belong together.
+    """
+    for weight, state in optimizer.state.items():
+        if (momentum := state.get("momentum_buffer")) is not None:
+            state["momentum_buffer"] = torch.empty_like(weight).copy_(momentum)
+
+
+# What may differ when a run goes on: where it writes and computes, when it is evaluated.
 _FREE = {"out", "resume", "device", "epochs", "iterations", "iterations_per_epoch"}
 _FREE |= {"eval_every", "eval_at", "eval_batch_size", "checkpoint_every", "deterministic"}
 
 
-def _settings(model: FixMatch) -> dict[str, Any]:
+def _settings(model: Model) -> dict[str, Any]:
     """The settings that a resumed run must share with its checkpoint."""
     settings = model.config.model_dump(mode="json", exclude=_FREE)
     return settings | {"total_iterations": model.config.total_iterations}

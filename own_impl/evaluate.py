@@ -1,7 +1,9 @@
-"""Accuracy on the test set."""
+"""Accuracy on the test set, and with which weights and batch-norm statistics it is measured."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
+from torch.optim.swa_utils import update_bn
 
-from own_impl.augment import normalise
-from own_impl.data import Images, Labels, channels_first
+from own_impl.data import Data, Images, Labels, channels_first
+from own_impl.step import Model
+from own_impl.views.views import normalise
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,6 @@ class Evaluation:
     top1: float
     top5: float
     loss: float
-
-
-def evaluate(
-    network: nn.Module, images: Images, labels: Labels, batch_size: int, device: torch.device
-) -> Evaluation:
-    """Evaluate in evaluation mode on images (N, H, W, 3) uint8 and labels (N,)."""
-    return Evaluator(images, labels, device).evaluate(network, batch_size)
 
 
 class Evaluator:
@@ -63,3 +60,33 @@ def logits(
     network.eval()
     inputs = torch.split(normalise(channels_first(images).to(device)), batch_size)
     return np.asarray(torch.cat([network(x).float().cpu() for x in inputs]).numpy())
+
+
+@contextmanager
+def network_to_evaluate(model: Model, data: Data) -> Iterator[nn.Module]:
+    """The network as it is evaluated and exported; its training state is put back afterwards.
+
+    Its weights are the averaged ones with `use_ema`, else those of the last step. Its batch-norm
+    statistics are the running averages that training left, which trail behind weights that move
+    fast; with `precise_bn` they are the statistics that these very weights give on all training
+    images (Wu and Johnson 2021, arXiv 2105.07576, section 3).
+    """
+    with ExitStack() as stack:
+        if model.config.use_ema:
+            stack.enter_context(model.ema.applied())
+        if model.config.precise_bn:
+            images = data.on(next(model.network.parameters()).device).images
+            stack.enter_context(_precise_bn(model.network, images, model.config.eval_batch_size))
+        yield model.network
+
+
+@contextmanager
+def _precise_bn(network: nn.Module, images: torch.Tensor, batch_size: int) -> Iterator[None]:
+    """Batch-norm statistics over images (N, 3, H, W) uint8: the mean of those of its batches."""
+    own = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    try:
+        update_bn((normalise(part) for part in torch.split(images, batch_size)), network)
+        yield
+    finally:
+        for name, buffer in network.named_buffers():
+            buffer.copy_(own[name])

@@ -32,7 +32,7 @@ class Metrics:
             os.fsync(file.fileno())
 
     def say(self, notice: str) -> None:
-        """A line for people, outside the live one."""
+        """A line for people that stays where the live one is overwritten."""
         print(f"own_impl: {notice}", file=sys.stderr, flush=True)
 
     def due(self) -> bool:

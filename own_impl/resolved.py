@@ -1,16 +1,16 @@
-"""What a run really uses where no setting says it: read from the objects that were made."""
+"""What a run uses beside its settings, read from the objects that it trains with."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from own_impl.augment import POLICIES
 from own_impl.config import Config
 from own_impl.data import Data
-from own_impl.fixmatch import FixMatch
+from own_impl.step import Model
+from own_impl.views.views import POLICIES
 
 
-def resolved(config: Config, data: Data, model: FixMatch) -> dict[str, Any]:
+def resolved(config: Config, data: Data, model: Model) -> dict[str, Any]:
     """For the first line of metrics.jsonl; optimiser values as the optimiser holds them."""
     decayed, _ = model.optimizer.param_groups
     return {
@@ -21,9 +21,9 @@ def resolved(config: Config, data: Data, model: FixMatch) -> dict[str, Any]:
         "hard_labels": True,  # the paper's; there are no others here
         "clip": 0,  # gradients are never clipped
         "dropout": 0.0,  # the network has none
-        "classes": int(data.train_labels.max()) + 1,
+        "classes": data.classes,
         "strong_operations": POLICIES[config.strong].operations,
-        "replacement": True,  # see batches
+        "replacement": True,  # see algorithms.fixmatch
         "labelled_pool": len(data.labelled),
         "unlabelled_pool": len(data.train_labels),
     }

@@ -6,7 +6,7 @@ import math
 
 
 def learning_rate(lr: float, iteration: int, total: int, warmup: int = 0) -> float:
-    """Learning rate of the update after `iteration` earlier ones, of `total`.
+    """Learning rate of update `iteration`, counted from 0, of `total`.
 
     lr * cos(7 pi k / 16 K) with k and K counted from the end of the warm-up, during which the rate
     rises linearly to lr.

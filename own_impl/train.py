@@ -11,31 +11,32 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from own_impl import checkpoint, machine
-from own_impl.batches import Batches
+from own_impl.algorithms import fixmatch
+from own_impl.algorithms.parts import Losses
 from own_impl.config import Config
 from own_impl.data import Data, DataError, load, weights_sha256
-from own_impl.evaluate import Evaluation, Evaluator
-from own_impl.evaluated import evaluated
-from own_impl.fixmatch import FixMatch, Losses
-from own_impl.initial_weights import draw
+from own_impl.evaluate import Evaluation, Evaluator, network_to_evaluate
 from own_impl.metrics import Metrics
+from own_impl.network.initial_weights import draw
+from own_impl.network.wideresnet import WideResNet
 from own_impl.resolved import resolved
-from own_impl.wideresnet import WideResNet
+from own_impl.step import Model
+from own_impl.views.batches import Batches
 
 
 def train(config: Config) -> Evaluation:
     """Train as the settings say; returns the last evaluation.
 
-    Raises DataError, CheckpointError, NonFiniteLoss.
+    Raises DataError, CheckpointError, CompileError, NonFiniteLoss.
     """
     data = load(config)
     device = machine.prepare(config)
-    model = FixMatch(make_network(config, data).to(device), config)
+    model = Model(make_network(config, data).to(device), config)
     metrics, seconds = open_run(config, data, model, device)
     if odd := machine.notice(config, device):
         metrics.say(odd)
     evaluator = Evaluator(data.test_images, data.test_labels, device)
-    batches = Batches(data, config, device)
+    batches = Batches(data, config, device, fixmatch.draw, fixmatch.make)
     began = time.monotonic() - seconds
     pace = _Pace(model.iteration)
 
@@ -44,13 +45,13 @@ def train(config: Config) -> Evaluation:
         with pace.data():
             batch = batches[model.iteration]
         lr = model.learning_rate
-        losses = model.step(batch)
+        losses = model.update(fixmatch.losses(model.forward, batch, config, model.iteration))
         done = model.iteration
         evaluates = config.evaluates_after(done)
         checkpoints = done % config.checkpoint_every == 0 or done == config.total_iterations
-        # Between these lines nothing waits for the device.
+        # Down to here nothing waits for the device; what follows does.
         if evaluates or checkpoints or metrics.due():
-            model.check_finite()
+            model.finite.check()
             values = _values(losses) | {"lr": lr} | pace.since_last(done)
             metrics.progress(done, values, time.monotonic() - began)
         if evaluates:
@@ -72,7 +73,7 @@ def train(config: Config) -> Evaluation:
 
     if result is None:  # resumed after the last iteration
         result = _evaluate(model, data, evaluator)
-    with evaluated(model, data) as network:
+    with network_to_evaluate(model, data) as network:
         checkpoint.export_final(config.out / "final-ema.safetensors", network)
     metrics.write("end", iteration=model.iteration, seconds=time.monotonic() - began)
     return result
@@ -117,7 +118,7 @@ def make_network(config: Config, data: Data) -> WideResNet:
 
 
 def open_run(
-    config: Config, data: Data, model: FixMatch, device: torch.device
+    config: Config, data: Data, model: Model, device: torch.device
 ) -> tuple[Metrics, float]:
     """Start or resume: the metrics file, and the seconds trained so far."""
     metrics = Metrics(config)
@@ -159,6 +160,6 @@ def _values(losses: Losses) -> dict[str, float]:
     return dict(zip(names, torch.stack(measured).tolist(), strict=True))
 
 
-def _evaluate(model: FixMatch, data: Data, evaluator: Evaluator) -> Evaluation:
-    with evaluated(model, data) as network:
+def _evaluate(model: Model, data: Data, evaluator: Evaluator) -> Evaluation:
+    with network_to_evaluate(model, data) as network:
         return evaluator.evaluate(network, model.config.eval_batch_size)

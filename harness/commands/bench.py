@@ -1,7 +1,7 @@
 """bench: both implementations on one machine, block by block in turn, into bench.json and .md.
 
 A block is a fresh child that trains for some iterations; those at its start do not count. Ours is
-timed by `own_impl.benchmark`, TorchSSL by the clock after each of its updates while its own
+timed by `own_impl.answers.bench`, TorchSSL by the clock after each of its updates while its own
 `fixmatch.py` runs.
 """
 

@@ -60,7 +60,7 @@ class Own(Implementation):
             "widen-factor": profile.widen_factor,
             "out": out,
         }
-        return _command("own_impl.initial_weights", options)
+        return _command("own_impl.network.initial_weights", options)
 
     def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
         command = _command("own_impl", self._options(request))
@@ -70,10 +70,10 @@ class Own(Implementation):
         return checkpoints.iteration(folder / "checkpoint.pt", "iteration")
 
     def declare_command(self, request: Request, folder: Path) -> Command:
-        return _command("own_impl.probe", self._options(request), "declare")
+        return _command("own_impl.answers.parity", self._options(request), "declare")
 
     def answer_command(self, folder: Path) -> Command:
-        return _command("own_impl.probe", {}, "answer", str(folder))
+        return _command("own_impl.answers.parity", {}, "answer", str(folder))
 
     def _options(self, request: Request) -> dict[str, object]:
         profile = request.profile
@@ -102,7 +102,7 @@ class Own(Implementation):
             "device": device,
             "out": out.resolve(),
         }
-        return _command("own_impl.judge", options)
+        return _command("own_impl.answers.judge", options)
 
     def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command:
         options = request.profile.hyper_parameters() | {
@@ -117,13 +117,13 @@ class Own(Implementation):
             "timed": asked.timed,
             "json": TIMES,
         }
-        return _command("own_impl.benchmark", options)
+        return _command("own_impl.answers.bench", options)
 
     def timed(self, folder: Path, asked: Timing) -> dict[str, Any]:
         try:
             measured: dict[str, Any] = json.loads((folder / TIMES).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise HarnessError(f"own_impl.benchmark left no result ({error})") from error
+            raise HarnessError(f"own_impl.answers.bench left no result ({error})") from error
         return measured
 
     def log(self, folder: Path) -> Path:

@@ -13,9 +13,13 @@ import torch
 
 from harness.experiment.data import write_layout
 from own_impl import __main__ as program
+from own_impl.algorithms import fixmatch
+from own_impl.algorithms.fixmatch import Batch
+from own_impl.algorithms.parts import Losses
 from own_impl.config import Config
 from own_impl.data import Data
-from own_impl.fixmatch import Batch
+from own_impl.network.initial_weights import draw
+from own_impl.step import Model
 
 TINY_SETTINGS: dict[str, Any] = {
     "num_labeled": 20,
@@ -41,6 +45,21 @@ def as_options(settings: dict[str, Any]) -> list[str]:
         else:
             options += [f"--{dashed}", str(value)]
     return options
+
+
+def new_model(config: Config, seed: int = 0) -> Model:
+    """A model on the CPU that has not been trained yet."""
+    return Model(draw(config.depth, config.widen_factor, 10, seed), config)
+
+
+def losses_of(model: Model, batch: Batch) -> Losses:
+    """What training would minimise in the model's next step."""
+    return fixmatch.losses(model.forward, batch, model.config, model.iteration)
+
+
+def step(model: Model, batch: Batch) -> Losses:
+    """One step, as training takes it."""
+    return model.update(losses_of(model, batch))
 
 
 @pytest.fixture(autouse=True)

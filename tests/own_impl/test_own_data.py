@@ -15,7 +15,7 @@ import harness.experiment.data
 from harness.experiment import fingerprints
 from own_impl.config import Config
 from own_impl.data import Data, DataError, draw_labelled, load, weights_sha256
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 

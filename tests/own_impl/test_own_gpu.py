@@ -9,7 +9,15 @@ import pytest
 import torch
 
 from own_impl import machine
-from own_impl.augment import (
+from own_impl.algorithms.fixmatch import draw, make
+from own_impl.config import Config
+from own_impl.data import load
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import Model
+from own_impl.train import train
+from own_impl.views.batches import Batches
+from own_impl.views.operations import Operation
+from own_impl.views.views import (
     OPERATIONS,
     POLICIES,
     apply,
@@ -19,13 +27,7 @@ from own_impl.augment import (
     strong_views,
     weak_views,
 )
-from own_impl.batches import Batches, draw_batch
-from own_impl.config import Config
-from own_impl.data import load
-from own_impl.fixmatch import FixMatch
-from own_impl.operations import Operation
-from own_impl.train import train
-from own_impl.wideresnet import WideResNet
+from tests.own_impl.conftest import step
 
 Tiny = Callable[..., Config]
 
@@ -73,8 +75,8 @@ def test_views_are_the_cpus_pixel_for_pixel(policy: str, images: torch.Tensor) -
 def test_batches_are_the_cpus(tiny: Tiny) -> None:
     config = tiny()
     data = load(config)
-    ours = draw_batch(data, config, 3, torch.device("cuda"))
-    expected = draw_batch(data, config, 3, torch.device("cpu"))
+    ours = make(data, draw(data, config, 3), torch.device("cuda"))
+    expected = make(data, draw(data, config, 3), torch.device("cpu"))
     assert torch.equal(ours.targets.cpu(), expected.targets)
     torch.testing.assert_close(ours.strong.cpu(), expected.strong, rtol=0, atol=1e-6)
 
@@ -84,16 +86,16 @@ def test_nothing_in_the_loop_waits_for_the_device(tiny: Tiny, precision: str) ->
     config = tiny(device="cuda", precision=precision, batch_size=8, mu=7, iterations=200)
     device = machine.prepare(config)
     data = load(config)
-    model = FixMatch(WideResNet(10, 1).to(device), config)
-    batches = Batches(data, config, device)
+    model = Model(WideResNet(10, 1).to(device), config)
+    batches = Batches(data, config, device, draw, make)
     for k in range(3):
-        model.step(batches[k])
+        step(model, batches[k])
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     for k in range(3, 3 + 2 * batches.together):  # past the making of further batches
-        model.step(batches[k])
+        step(model, batches[k])
     torch.cuda.set_sync_debug_mode("default")
-    model.check_finite()
+    model.finite.check()
 
 
 def test_equal_seeds_give_equal_deterministic_runs(tiny: Tiny) -> None:

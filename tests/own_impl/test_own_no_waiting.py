@@ -12,12 +12,14 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from own_impl import transfer
-from own_impl.batches import Batches
+from own_impl.algorithms.fixmatch import draw, make
 from own_impl.config import Config
 from own_impl.data import load
-from own_impl.fixmatch import FixMatch
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import Model
+from own_impl.views import transfer
+from own_impl.views.batches import Batches
+from tests.own_impl.conftest import losses_of
 
 CUDA = torch.device("cuda")
 
@@ -47,11 +49,11 @@ def test_views_losses_and_average_wait_for_no_value(
     config = tiny(batch_size=8, mu=7, strong=strong, interleave=interleave)
     with CUDA:
         network = WideResNet(10, 1)
-    model = FixMatch(network, config)
-    batches = Batches(load(config), config, CUDA)
+    model = Model(network, config)
+    batches = Batches(load(config), config, CUDA, draw, make)
     for iteration in (0, batches.together):  # the second is made anew
         batch = batches[iteration]
-        losses = model.losses(batch)
+        losses = losses_of(model, batch)
         model.ema.update()
         assert batch.strong.shape == (56, 3, 32, 32)
         assert {losses.total.device.type, batch.weak.device.type} == {"cuda"}

@@ -14,16 +14,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from own_impl.batches import Batches, draw_batch
+from own_impl.algorithms.fixmatch import Batch
 from own_impl.config import Config
 from own_impl.data import DataError, load, weights_sha256
-from own_impl.evaluate import evaluate
-from own_impl.fixmatch import Batch, FixMatch
+from own_impl.evaluate import Evaluator
+from own_impl.finite import FiniteCheck
+from own_impl.network.wideresnet import WideResNet
 from own_impl.train import train
-from own_impl.wideresnet import WideResNet
+from own_impl.views.batches import Batches
 
 REPOSITORY = Path(__file__).parents[2]
 CPU = torch.device("cpu")
+batch_of = Batches.__getitem__  # a test that breaks one takes the others from it
 Tiny = Callable[..., Config]
 Run = Callable[..., tuple[int, str]]
 
@@ -52,10 +54,10 @@ def _message(text: str) -> str:
 
 
 def _stop_at(iteration: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def getitem(batches: Batches, k: int) -> Batch:
+    def getitem(batches: Batches[Batch], k: int) -> Batch:
         if k == iteration:
             raise KeyboardInterrupt
-        return draw_batch(batches.data, batches.config, k, batches.device)
+        return batch_of(batches, k)
 
     monkeypatch.setattr(Batches, "__getitem__", getitem)
 
@@ -104,7 +106,7 @@ def test_the_last_accuracy_is_that_of_the_exported_weights(
     network = WideResNet(10, 1)
     network.load_state_dict(load_file(config.out / "final-ema.safetensors"))
     data = load(config)
-    assert evaluate(network, data.test_images, data.test_labels, 512, CPU) == result
+    assert Evaluator(data.test_images, data.test_labels, CPU).evaluate(network, 512) == result
     state = torch.load(config.out / "checkpoint.pt", weights_only=True)
     expected = state["ema" if use_ema else "network"]["fc.weight"]
     assert torch.equal(network.fc.weight.detach(), expected)
@@ -236,8 +238,8 @@ def test_bad_data_is_exit_2(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_is_exit_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(batches: Batches, k: int) -> Batch:
-        batch = draw_batch(batches.data, batches.config, k, batches.device)
+    def broken(batches: Batches[Batch], k: int) -> Batch:
+        batch = batch_of(batches, k)
         return Batch(batch.labelled * np.nan, batch.targets, batch.weak, batch.strong)
 
     monkeypatch.setattr(Batches, "__getitem__", broken)
@@ -251,17 +253,17 @@ def test_a_loss_that_is_not_finite_spoils_no_checkpoint(
 ) -> None:
     """Not even where nothing looks at the losses until a checkpoint is due, as on a GPU."""
 
-    def broken(batches: Batches, k: int) -> Batch:
-        batch = draw_batch(batches.data, batches.config, k, batches.device)
+    def broken(batches: Batches[Batch], k: int) -> Batch:
+        batch = batch_of(batches, k)
         return replace(batch, labelled=batch.labelled * np.nan) if k == 4 else batch
 
-    class Unwatched(FixMatch):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            self.checks_each_step = False
+    class AsOnGpu(FiniteCheck):
+        def __init__(self, device: torch.device) -> None:
+            super().__init__(device)
+            self.each_step = False
 
     monkeypatch.setattr(Batches, "__getitem__", broken)
-    monkeypatch.setattr("own_impl.train.FixMatch", Unwatched)
+    monkeypatch.setattr("own_impl.step.FiniteCheck", AsOnGpu)
     monkeypatch.setattr("own_impl.metrics.Metrics.due", lambda _: False)
     code, error = run()
     assert code == 1

@@ -121,28 +121,28 @@ FAULTS = {
         3, "SHA-256 of all initial tensors",
     ),
     "another threshold": (
-        "probe.py",
+        "answers/parity.py",
         {"    data = load(config)\n":
          "    config = config.model_copy(update={'threshold': 0.9})\n    data = load(config)\n"},
         4, "threshold: 0.9 against 0.95",
     ),
     "a bias left out": (
-        "wideresnet.py",
+        "network/wideresnet.py",
         {"padding=kernel // 2)": "padding=kernel // 2, bias=False)"},
         5, "block1.layer.0.conv1.bias is missing against [16]",
     ),
     "another slope": (
-        "wideresnet.py",
+        "network/wideresnet.py",
         {"nn.LeakyReLU(0.1, ": "nn.LeakyReLU(0.2, "},
         5, "logits, float64, training mode",
     ),
     "weight decay on batch norm": (
-        "fixmatch.py",
+        "step.py",
         {'"bias" in name or "bn" in name': '"bias" in name'},
         6, "weight/block1.layer.0.bn1.weight differs by",
     ),
     "a moving average over buffers": (
-        "ema.py",
+        "network/ema.py",
         {"p in network.named_parameters()}":
          "p in network.state_dict().items() if p.is_floating_point()}",
          "list(self.network.parameters())":
@@ -155,7 +155,7 @@ FAULTS = {
         6, "lr differs by",
     ),
     "cutout before the operations": (
-        "augment.py",
+        "views/views.py",
         {"apply_rounds(images, draw.operations":
          "apply_rounds(cutout(images, draw.centre, draw.side), draw.operations",
          "weak_views(cutout(augmented, draw.centre, draw.side), draw.weak)":
@@ -163,12 +163,12 @@ FAULTS = {
         7, "whole strong views of given parameters",
     ),
     "a shorter range of shears": (
-        "augment.py",
+        "views/views.py",
         {"share = random.random(chosen.shape)": "share = 0.9 * random.random(chosen.shape)"},
         7, "magnitudes differ",
     ),
     "sampling without replacement": (
-        "batches.py",
+        "algorithms/fixmatch.py",
         {"unlabelled=random.integers(0, len(data.train_images), m)":
          "unlabelled=(np.arange(m) + m * iteration) % len(data.train_images)"},
         7, "repeats among unlabelled differ",

@@ -1,7 +1,7 @@
 """What given weights say of images: the one evaluator of all implementations.
 
-    python -m own_impl.judge --weights W.safetensors --images I.npy --depth 28 --widen-factor 2 \\
-        --device cpu --out logits.npy
+    python -m own_impl.answers.judge --weights W.safetensors --images I.npy --depth 28 \\
+        --widen-factor 2 --device cpu --out logits.npy
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import load_file
 
 from own_impl.evaluate import logits
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m own_impl.judge", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m own_impl.answers.judge", description=__doc__)
     parser.add_argument("--weights", type=Path, required=True, help="safetensors")
     parser.add_argument("--images", type=Path, required=True, help="(N, 32, 32, 3) uint8, .npy")
     parser.add_argument("--depth", type=int, required=True)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from own_impl.transfer import constant
+from own_impl.views.transfer import constant
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -152,7 +152,7 @@ def _solarize(threshold: Floats) -> Bytes:
     return np.where(threshold[:, None] > VALUES, VALUES, 255 - VALUES).astype(np.uint8)
 
 
-# The same for every image, so on the host. (magnitudes (N,)) -> (N, 256).
+# These ask nothing of the image, so the host makes them. (magnitudes (N,)) -> (N, 256).
 FIXED_TABLES: dict[str, Callable[[Floats], Bytes]] = {
     "brightness": _brightness,
     "posterize": _posterize,
@@ -178,7 +178,8 @@ def _equalize(images: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
     one = constant(np.ones(1, np.int64), images.device).expand(pixels.numel())
     histogram = histogram.scatter_add_(0, (pixels + first).view(-1), one).view(-1, 256)
     below = histogram.cumsum(1) - histogram
-    step = below.gather(1, pixels.amax(1, keepdim=True)) // 255  # 0 too if there is one value only
+    # 0 where fewer than 255 pixels are below the greatest value: such a channel stays as it is.
+    step = below.gather(1, pixels.amax(1, keepdim=True)) // 255
     divisor = step.clamp(min=1)
     equalized = ((divisor // 2 + below) // divisor).clamp(max=255)
     table = torch.where(step > 0, equalized, constant(VALUES, images.device))

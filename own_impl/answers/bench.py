@@ -1,4 +1,4 @@
-"""python -m own_impl.benchmark: how fast this machine trains; prints one JSON object.
+"""python -m own_impl.answers.bench: how fast this machine trains; prints one JSON object.
 
 Takes the options of `python -m own_impl` too, and leaves no run behind.
 """
@@ -18,14 +18,17 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from own_impl import flops, machine
-from own_impl.batches import Batches
+from own_impl import machine
+from own_impl.algorithms import fixmatch
+from own_impl.algorithms.parts import Losses
+from own_impl.answers import flops
 from own_impl.config import Config, parse
-from own_impl.data import DataError, load
-from own_impl.evaluate import Evaluator
-from own_impl.evaluated import evaluated
-from own_impl.fixmatch import Batch, CompileError, FixMatch
-from own_impl.initial_weights import draw
+from own_impl.data import Data, DataError, load
+from own_impl.evaluate import Evaluator, network_to_evaluate
+from own_impl.network.forward import CompileError
+from own_impl.network.initial_weights import draw
+from own_impl.step import Model
+from own_impl.views.batches import Batches
 
 SCHEMA = 2
 SIDE = {"cpu": 1024, "cuda": 8192}  # of the matrices whose product is the machine's rate
@@ -60,19 +63,19 @@ class Benchmark:
         self.config = config
         self.device = machine.prepare(config)
         network = draw(config.depth, config.widen_factor, data.classes, config.seed)
-        self.model = FixMatch(network.to(self.device), config)
-        self.batches = Batches(data, config, self.device)
+        self.model = Model(network.to(self.device), config)
+        self.batches = self._new_batches(data)
         self.evaluator = Evaluator(data.test_images, data.test_labels, self.device)
 
     def run(self, discard: int, timed: int) -> dict[str, Any]:
         """Seconds, from `timed` repetitions of each after `discard` steps that do not count."""
-        # Whole sets of batches that are made together, so that each step has its share of them.
+        # Batches are made several at a time: whole sets, so that each step bears its share of one.
         timed = -(-timed // self.batches.together) * self.batches.together
         for _ in range(discard):
             self._step()
         step = self._mean(self._step, timed)
         host, on_device = machine.peak_memory(self.device)
-        self.model.check_finite()
+        self.model.finite.check()
         return {
             "schema": SCHEMA,
             "seconds_per_iteration": step,
@@ -88,7 +91,13 @@ class Benchmark:
         }
 
     def _step(self) -> None:
-        self.model.step(self.batches[self.model.iteration])
+        self.model.update(self._losses(self.batches[self.model.iteration]))
+
+    def _losses(self, batch: fixmatch.Batch) -> Losses:
+        return fixmatch.losses(self.model.forward, batch, self.config, self.model.iteration)
+
+    def _new_batches(self, data: Data) -> Batches[fixmatch.Batch]:
+        return Batches(data, self.config, self.device, fixmatch.draw, fixmatch.make)
 
     def _bare(self, timed: int) -> float:
         """Forward and backward pass on data in place: what no step can be faster than."""
@@ -97,7 +106,7 @@ class Benchmark:
 
         def bare() -> None:
             self.model.optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(functional.cross_entropy(self.model.logits(inputs), targets))
+            torch.autograd.backward(functional.cross_entropy(self.model.forward(inputs), targets))
 
         bare()
         return self._mean(bare, timed)
@@ -119,7 +128,7 @@ class Benchmark:
 
     def _evaluation(self) -> float:
         def evaluate() -> None:
-            with evaluated(self.model, self.batches.data) as network:
+            with network_to_evaluate(self.model, self.batches.data) as network:
                 self.evaluator.evaluate(network, self.config.eval_batch_size)
 
         evaluate()
@@ -127,7 +136,7 @@ class Benchmark:
 
     def _parts(self, timed: int) -> dict[str, float]:
         """Median seconds of the parts of a step, each waited for; augmentation: the mean."""
-        model, fresh = self.model, Batches(self.batches.data, self.config, self.device)
+        model, fresh = self.model, self._new_batches(self.batches.data)
         iterations = iter(range(timed))
         augmentation = self._mean(lambda: fresh[next(iterations)], timed)
         parts: dict[str, list[float]] = {}
@@ -136,7 +145,7 @@ class Benchmark:
             model.optimizer.zero_grad(set_to_none=True)
             measured: list[torch.Tensor] = []
             work: dict[str, Callable[[], Any]] = {
-                "forward": partial(_keep_total, model, batch, measured),
+                "forward": partial(self._keep_total, batch, measured),
                 "backward": partial(torch.autograd.backward, measured),
                 "optimiser": model.optimizer.step,
                 "ema": model.ema.update,
@@ -145,6 +154,9 @@ class Benchmark:
                 parts.setdefault(part, []).append(self._mean(does, 1))
             model.iteration += 1
         return {"augmentation": augmentation} | {name: median(s) for name, s in parts.items()}
+
+    def _keep_total(self, batch: fixmatch.Batch, kept: list[torch.Tensor]) -> None:
+        kept.append(self._losses(batch).total)
 
     def _mean(self, work: Callable[[], Any], times: int) -> float:
         """Seconds that `work` takes until the device has done it."""
@@ -158,10 +170,6 @@ class Benchmark:
     def _wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
-
-
-def _keep_total(model: FixMatch, batch: Batch, kept: list[torch.Tensor]) -> None:
-    kept.append(model.losses(batch).total)
 
 
 if __name__ == "__main__":

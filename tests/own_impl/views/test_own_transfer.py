@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from own_impl.transfer import constant, packed, send, unpacked
+from own_impl.views.transfer import constant, packed, send, unpacked
 
 CPU = torch.device("cpu")
 

@@ -1,4 +1,4 @@
-"""Answers questions about itself with the very code that trains: for proofs, not for training.
+"""python -m own_impl.answers.parity: what own_impl computes, asked of the code that trains.
 
 `declare` opens a run as training would (its settings, sums, initial weights in `metrics.jsonl`)
 and adds the first indices that it would draw (`streams.npz`). `answer` reads a folder of inputs
@@ -17,7 +17,14 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from own_impl.augment import (
+from own_impl.algorithms import fixmatch
+from own_impl.config import Config, parse
+from own_impl.data import load
+from own_impl.network.wideresnet import WideResNet
+from own_impl.step import Model
+from own_impl.train import make_network, open_run
+from own_impl.views.operations import NAMES, OPERATIONS
+from own_impl.views.views import (
     POLICIES,
     StrongDraw,
     WeakDraw,
@@ -27,13 +34,6 @@ from own_impl.augment import (
     strong_views,
     weak_views,
 )
-from own_impl.batches import draw
-from own_impl.config import Config, parse
-from own_impl.data import load
-from own_impl.fixmatch import Batch, FixMatch
-from own_impl.operations import NAMES, OPERATIONS
-from own_impl.train import make_network, open_run
-from own_impl.wideresnet import WideResNet
 
 
 def main() -> None:
@@ -48,10 +48,10 @@ def main() -> None:
 def declare(config: Config, draws: int = 20_000) -> None:
     """Open a run as training does, and write the first indices that it would draw."""
     data = load(config)
-    model = FixMatch(make_network(config, data), config)
+    model = Model(make_network(config, data), config)
     open_run(config, data, model, torch.device("cpu"))
     n = -(-draws // config.batch_size)
-    drawn = [draw(data, config, k) for k in range(n)]
+    drawn = [fixmatch.draw(data, config, k) for k in range(n)]
     labelled = np.concatenate([one.labelled for one in drawn])[:draws]
     unlabelled = np.concatenate([one.unlabelled for one in drawn])[:draws]
     position = np.empty(len(data.train_labels), np.int64)  # among the labelled images
@@ -97,18 +97,17 @@ def answer_step(question: dict[str, Any], folder: Path, out: Path, precision: st
     batches = {name: torch.from_numpy(a) for name, a in np.load(folder / "step.npz").items()}
     names = ("lr", "momentum", "weight_decay", "ema_decay", "threshold", "lambda_u", "mu")
     settings = {name: question[name] for name in (*names, "batch_size", "depth", "widen_factor")}
-    model = FixMatch(
-        network(question, folder, dtype), Config(**settings, iterations=question["steps"])
-    )
+    config = Config(**settings, iterations=question["steps"])
+    model = Model(network(question, folder, dtype), config)
     (out / f"step-{precision}").mkdir()
     for k in range(question["steps"]):
-        batch = Batch(
+        batch = fixmatch.Batch(
             labelled=batches["labelled"][k].to(dtype),
             targets=batches["targets"][k],
             weak=batches["weak"][k].to(dtype),
             strong=batches["strong"][k].to(dtype),
         )
-        losses = model.step(batch)
+        losses = model.update(fixmatch.losses(model.forward, batch, config, k))
         scalars = {"loss_x": losses.labelled, "loss_u": losses.unlabelled, "mask": losses.mask}
         tensors: dict[str, Any] = {
             f"scalar/{name}": value.item() for name, value in scalars.items()
@@ -117,7 +116,7 @@ def answer_step(question: dict[str, Any], folder: Path, out: Path, precision: st
         np.savez(out / f"step-{precision}" / f"{k}.npz", **tensors)
 
 
-def _state(model: FixMatch) -> dict[str, Any]:
+def _state(model: Model) -> dict[str, Any]:
     tensors = {}
     for name, parameter in model.network.named_parameters():
         tensors[f"weight/{name}"] = parameter.detach().numpy()

@@ -7,13 +7,16 @@ from dataclasses import fields
 import pytest
 import torch
 
-from own_impl.batches import Batches, draw, draw_batch
+from own_impl.algorithms.fixmatch import Batch, draw, make
 from own_impl.config import Config
 from own_impl.data import MEAN, STD, Data, load
-from own_impl.fixmatch import Batch
 
 Tiny = Callable[..., Config]
 CPU = torch.device("cpu")
+
+
+def _batch(data: Data, config: Config, iteration: int) -> Batch:
+    return make(data, draw(data, config, iteration), CPU)
 
 
 def _same(one: Batch, other: Batch) -> bool:
@@ -29,7 +32,7 @@ def _indices(inputs: torch.Tensor) -> list[int]:
 @pytest.mark.parametrize("strong", ["torchssl", "paper"])
 def test_shapes_and_types(tiny: Tiny, strong: str) -> None:
     config = tiny(batch_size=3, mu=4, strong=strong)
-    batch = draw_batch(load(config), config, 0, CPU)
+    batch = _batch(load(config), config, 0)
     assert batch.labelled.shape == (3, 3, 32, 32)
     assert batch.targets.shape == (3,)
     assert batch.targets.dtype == torch.int64
@@ -40,17 +43,17 @@ def test_shapes_and_types(tiny: Tiny, strong: str) -> None:
 def test_seed_and_iteration_fix_the_batch(tiny: Tiny) -> None:
     config = tiny()
     data = load(config)
-    batch = draw_batch(data, config, 5, CPU)
-    draw_batch(data, config, 6, CPU)
+    batch = _batch(data, config, 5)
+    _batch(data, config, 6)
     torch.manual_seed(99)
-    assert _same(batch, draw_batch(data, config, 5, CPU))
-    assert not _same(batch, draw_batch(data, config, 6, CPU))
-    assert not _same(batch, draw_batch(data, tiny(seed=1), 5, CPU))
+    assert _same(batch, _batch(data, config, 5))
+    assert not _same(batch, _batch(data, config, 6))
+    assert not _same(batch, _batch(data, tiny(seed=1), 5))
 
 
 def test_labelled_images_are_the_given_ones_with_their_labels(tiny: Tiny, coloured: Data) -> None:
     config = tiny(batch_size=300, mu=1)
-    batch = draw_batch(coloured, config, 0, CPU)
+    batch = _batch(coloured, config, 0)
     drawn = _indices(batch.labelled)
     assert set(drawn) == set(coloured.labelled.tolist())
     assert batch.targets.tolist() == coloured.train_labels[drawn].tolist()
@@ -58,14 +61,14 @@ def test_labelled_images_are_the_given_ones_with_their_labels(tiny: Tiny, colour
 
 def test_unlabelled_images_are_all_of_them_with_replacement(tiny: Tiny, coloured: Data) -> None:
     config = tiny(batch_size=10, mu=60)
-    counts = Counter(_indices(draw_batch(coloured, config, 0, CPU).weak))
+    counts = Counter(_indices(_batch(coloured, config, 0).weak))
     assert set(counts) == set(range(60))  # the labelled ones too
     assert len(set(counts.values())) > 1  # 600 draws without replacement would be 10 of each
 
 
 def test_one_batch_may_hold_an_image_twice(tiny: Tiny, coloured: Data) -> None:
     config = tiny(batch_size=15, mu=1)
-    batches = [draw_batch(coloured, config, k, CPU) for k in range(10)]
+    batches = [_batch(coloured, config, k) for k in range(10)]
     assert any(len(set(_indices(batch.labelled))) < 15 for batch in batches)
     assert any(len(set(_indices(batch.weak))) < 15 for batch in batches)
 
@@ -73,23 +76,14 @@ def test_one_batch_may_hold_an_image_twice(tiny: Tiny, coloured: Data) -> None:
 def test_weak_and_strong_views_are_of_the_same_image(
     tiny: Tiny, coloured: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("own_impl.batches.strong_views", lambda images, draw: images)
-    batch = draw_batch(coloured, tiny(batch_size=5, mu=4), 0, CPU)
+    monkeypatch.setattr("own_impl.algorithms.fixmatch.strong_views", lambda images, draw: images)
+    batch = _batch(coloured, tiny(batch_size=5, mu=4), 0)
     assert _indices(batch.weak) == _indices(batch.strong)
-
-
-def test_batches_made_together_are_those_made_alone(tiny: Tiny) -> None:
-    config = tiny(iterations=70)
-    data = load(config)
-    batches = Batches(data, config, CPU)
-    assert batches.together == 64
-    for k in (0, 1, 63, 64, 69, 3):
-        assert _same(batches[k], draw_batch(data, config, k, CPU))
 
 
 def test_a_draw_tells_what_the_batch_is_made_of(tiny: Tiny, coloured: Data) -> None:
     config = tiny(batch_size=5, mu=4)
-    drawn, batch = draw(coloured, config, 3), draw_batch(coloured, config, 3, CPU)
+    drawn, batch = draw(coloured, config, 3), _batch(coloured, config, 3)
     assert _indices(batch.labelled) == drawn.labelled.tolist()
     assert _indices(batch.weak) == drawn.unlabelled.tolist()
     assert drawn.strong_views.operations.shape == (20, 3)

@@ -12,7 +12,10 @@ import torch
 from PIL import Image
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from own_impl.augment import (
+from own_impl.config import Config
+from own_impl.data import channels_first, load
+from own_impl.views.operations import Operation
+from own_impl.views.views import (
     NAMES,
     OPERATIONS,
     POLICIES,
@@ -27,12 +30,9 @@ from own_impl.augment import (
     strong_views,
     weak_views,
 )
-from own_impl.config import Config
-from own_impl.data import channels_first, load
-from own_impl.operations import Operation
-from tests.own_impl import pil_reference as pil
+from tests.own_impl.views import pil_reference as pil
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 TORCHSSL = Path(os.environ.get("TORCHSSL_DIR") or REPOSITORY / "third_party/torchssl")
 RANDAUGMENT = TORCHSSL / "datasets/augmentation/randaugment.py"

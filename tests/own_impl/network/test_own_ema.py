@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from own_impl.ema import Ema
+from own_impl.network.ema import Ema
 
 
 @pytest.fixture

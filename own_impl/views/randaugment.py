@@ -1,6 +1,7 @@
-"""Applies drawn operations to a batch, round after round, images with a like operation together.
+"""Applies drawn operations to a batch, one round after the other.
 
-Everything that the host knows is worked out for all rounds at once and sent in one copy.
+In a round, all images whose operations are of one kind are changed together. What can be computed
+on the host is computed for all rounds at once, and sent in one copy.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from own_impl import operations
-from own_impl.operations import NAMES, Floats, Integers
-from own_impl.transfer import send
+from own_impl.views import operations
+from own_impl.views.operations import NAMES, Floats, Integers
+from own_impl.views.transfer import send
 
 Size = tuple[int, int]
 
@@ -62,7 +63,7 @@ def apply_rounds(images: torch.Tensor, chosen: Integers, magnitudes: Floats) -> 
 
 
 def _filled(functions: Mapping[str, Callable[..., NDArray[Any]]], *arguments: Any) -> NDArray[Any]:
-    """One row an operation, from the function of its name."""
+    """Rows (M, ...), one for each operation chosen, from the function under its name."""
     chosen, magnitudes, *rest = arguments
     rows = [
         (at, function(magnitudes[at], *rest))

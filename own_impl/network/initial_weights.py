@@ -1,4 +1,4 @@
-"""python -m own_impl.initial_weights: write the weights that a seed draws, as safetensors."""
+"""python -m own_impl.network.initial_weights: write the weights that a seed draws."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
 
 
 def draw(depth: int, widen_factor: int, classes: int, seed: int) -> WideResNet:

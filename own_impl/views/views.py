@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from own_impl.data import MEAN, STD
-from own_impl.memory_format import memory_format
-from own_impl.operations import NAMES, OPERATIONS, Floats, Integers
-from own_impl.randaugment import apply_rounds
-from own_impl.transfer import constant, send
+from own_impl.network.memory_format import memory_format
+from own_impl.views.operations import NAMES, OPERATIONS, Floats, Integers
+from own_impl.views.randaugment import apply_rounds
+from own_impl.views.transfer import constant, send
 
 PADDING = 4  # 12.5% of 32 pixels
 CUTOUT_GREY = (125, 123, 114)  # CIFAR-10's mean colour

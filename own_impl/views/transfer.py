@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 def send(arrays: Sequence[NDArray[Any]], device: torch.device) -> list[torch.Tensor]:
-    """The arrays on the device; to a GPU in one copy, from pinned memory, that nobody waits for.
+    """The arrays on the device: to a GPU in one copy from pinned memory, without waiting for it.
 
     Each must fill a multiple of eight bytes.
     """

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from own_impl.wideresnet import WideResNet
+from own_impl.network.wideresnet import WideResNet
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 TORCHSSL = Path(os.environ.get("TORCHSSL_DIR") or REPOSITORY / "third_party/torchssl")

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from own_impl import benchmark
+from own_impl.answers import bench
 from tests.own_impl.conftest import TINY_SETTINGS, as_options
 
 
 def _run(capsys: pytest.CaptureFixture[str], data_dir: Path, **changes: Any) -> tuple[int, str]:
     options = as_options(TINY_SETTINGS | {"data_dir": data_dir, "mu": 60} | changes)
-    code = benchmark.main(["--discard", "2", "--timed", "3", *options])
+    code = bench.main(["--discard", "2", "--timed", "3", *options])
     captured = capsys.readouterr()
     return code, captured.out + captured.err
 
@@ -47,6 +47,6 @@ def test_wrong_data_is_exit_2(capsys: pytest.CaptureFixture[str], tmp_path: Path
 
 def test_unknown_options_are_refused(capsys: pytest.CaptureFixture[str], data_dir: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
-        benchmark.main(["--data-dir", str(data_dir), "--timid", "3"])
+        bench.main(["--data-dir", str(data_dir), "--timid", "3"])
     assert stopped.value.code == 2
     assert "--timid" in capsys.readouterr().err

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from own_impl import initial_weights
-from own_impl.wideresnet import WideResNet
+from own_impl.network import initial_weights
+from own_impl.network.wideresnet import WideResNet
 
 
 def test_the_file_holds_the_weights_that_the_seed_draws(

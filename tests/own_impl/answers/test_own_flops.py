@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from own_impl import flops
+from own_impl.answers import flops
 
 
 def test_a_convolution_and_a_product_are_counted_forward_and_backward() -> None:

@@ -1,0 +1,1 @@
+"""Algorithms, one page each: what a batch draws, how it becomes inputs, and what is minimised."""

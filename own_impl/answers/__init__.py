@@ -1,0 +1,1 @@
+"""What own_impl answers to a harness: parity, judge, bench. Training imports none of it."""

@@ -1,0 +1,1 @@
+"""The Wide ResNet, its initial weights and its moving average."""

@@ -1,0 +1,46 @@
+"""The network's forward pass: at the run's precision, and compiled if the settings say so."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from own_impl.config import Config
+
+
+class CompileError(Exception):
+    """The network could not be compiled; the message says why, and the remedy."""
+
+
+class ForwardPass:
+    """Call it with inputs (N, 3, H, W) for logits (N, classes); they are float32 after bf16.
+
+    Raises CompileError, at the first call.
+    """
+
+    def __init__(self, network: nn.Module, config: Config) -> None:
+        self._network = network
+        self._compiled = torch.compile(network) if config.compile else None
+        self._bf16 = config.precision == "bf16"
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bf16):
+            logits = self._network(inputs) if self._compiled is None else self._run(inputs)
+        return logits.float() if self._bf16 else logits
+
+    def _run(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The compiled network; torch compiles it when it is first called."""
+        assert self._compiled is not None
+        try:
+            logits: torch.Tensor = self._compiled(inputs)
+        except Exception as error:
+            from torch._dynamo.exc import TorchDynamoException  # takes seconds to load
+
+            if not isinstance(error, TorchDynamoException):
+                raise
+            reason = next(line for line in str(error).splitlines() if line.strip())
+            raise CompileError(
+                f"--compile: torch cannot compile the network here ({reason.strip()}); "
+                "put a C++ compiler on the PATH or name it in CXX, or use --no-compile"
+            ) from error
+        return logits

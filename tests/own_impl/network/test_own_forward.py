@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from own_impl.algorithms.fixmatch import Batch
+from own_impl.config import Config
+from own_impl.network.forward import CompileError
+from tests.own_impl.conftest import new_model, step
+
+Tiny = Callable[..., Config]
+
+
+@pytest.mark.timeout(600)
+def test_the_compiled_network_takes_the_same_steps(tiny: Tiny, batch: Batch) -> None:
+    plain, compiled = new_model(tiny(threshold=0.0)), new_model(tiny(threshold=0.0, compile=True))
+    for _ in range(3):
+        ours, expected = step(compiled, batch), step(plain, batch)
+        torch.testing.assert_close(ours.total, expected.total, rtol=1e-4, atol=1e-5)
+    # An activation that rounds to the other side of LeakyReLU's kink has ten times the gradient, so
+    # single elements differ by more than rounding does (so do two eager memory formats).
+    for name, value in plain.network.state_dict().items():
+        ours_value = compiled.network.state_dict()[name]
+        torch.testing.assert_close(ours_value, value, rtol=1e-2, atol=5e-4)
+    for name, value in plain.ema.average.items():
+        torch.testing.assert_close(compiled.ema.average[name], value, rtol=1e-2, atol=5e-4)
+
+
+def test_what_the_compiler_says_is_one_line_with_the_remedy(
+    tiny: Tiny, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._dynamo.exc import TorchDynamoException
+
+    def no_compiler(_: torch.Tensor) -> torch.Tensor:
+        raise TorchDynamoException("No working C++ compiler found\nin a list of some")
+
+    monkeypatch.setattr(torch, "compile", lambda network: no_compiler)
+    with pytest.raises(CompileError) as caught:
+        step(new_model(tiny(compile=True)), batch)
+    assert "(No working C++ compiler found); put a C++ compiler" in str(caught.value)
+    assert "use --no-compile" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_errors_of_the_network_itself_are_not_the_compilers(
+    tiny: Tiny, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong_shape(_: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("expected 3 channels")
+
+    monkeypatch.setattr(torch, "compile", lambda network: wrong_shape)
+    with pytest.raises(RuntimeError, match="expected 3 channels"):
+        step(new_model(tiny(compile=True)), batch)
+
+
+def test_bf16_losses_are_close_to_fp32s(tiny: Tiny, batch: Batch) -> None:
+    exact = step(new_model(tiny(threshold=0.0)), batch)
+    model = new_model(tiny(threshold=0.0, precision="bf16"))
+    rounded = step(model, batch)
+    assert rounded.total.dtype == torch.float32
+    assert torch.isfinite(rounded.total)
+    torch.testing.assert_close(rounded.labelled, exact.labelled, rtol=0.05, atol=0.05)
+    assert all(p.dtype == torch.float32 for p in model.network.parameters())
+    assert all(torch.isfinite(p).all() for p in model.network.parameters())

@@ -95,6 +95,7 @@ class Comparison:
     published_beside: Sequence[Row]  # same data set, same rule
     published_apart: Sequence[Row]
     published_data: str
+    notes: Sequence[str] = ()  # what a reader must know of where the runs come from
 
     @property
     def labels(self) -> list[int]:

@@ -56,6 +56,8 @@ ProfileOption = Annotated[
     typer.Option(help=f"auto (cifar10 with CUDA, else quick), {', '.join(profiles.names())}"),
 ]
 ResultsOption = Annotated[Path, typer.Option(help="folder; a folder <profile> is made in it")]
+PublishedOption = Annotated[Path, typer.Option(help="folder that holds <profile>: the evidence")]
+PUBLISHED = Path("results/published")
 
 
 @app.command()
@@ -179,7 +181,7 @@ def report(profile: ProfileOption = "auto", results: ResultsOption = Path("resul
 @app.command()
 def verify(
     profile: ProfileOption = "auto",
-    results: ResultsOption = Path("results"),
+    results: PublishedOption = PUBLISHED,
     study: Annotated[str, typer.Option(help="verify that study instead of a profile")] = "",
 ) -> None:
     """Build every output again from the runs; exit 1 names the first file and line that differ."""
@@ -197,7 +199,7 @@ def verify(
 def diff(
     base: Annotated[str, typer.Option(help="git revision, or a saved table.csv")] = "",
     profile: ProfileOption = "auto",
-    results: ResultsOption = Path("results"),
+    results: PublishedOption = PUBLISHED,
     accept: Annotated[
         str, typer.Option(help="why a change is intended: recorded in accepted.json")
     ] = "",
@@ -226,7 +228,7 @@ def diff(
 def check_accuracy(
     base: Annotated[str, typer.Option(help="git revision, or a saved table.csv")] = "HEAD",
     profile: ProfileOption = "quick",
-    results: ResultsOption = Path("results"),
+    results: PublishedOption = PUBLISHED,
     labels: Annotated[str, typer.Option(help="of the fresh comparison; else all there are")] = "",
     seeds: Annotated[str, typer.Option(help="of the fresh comparison; else the first")] = "",
     iterations: Annotated[str, typer.Option(help="of the fresh comparison")] = "",

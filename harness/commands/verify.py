@@ -7,7 +7,7 @@ from importlib import metadata
 from itertools import zip_longest
 from pathlib import Path
 
-from harness.analysis import accepted, results
+from harness.analysis import accepted, provenance, results
 from harness.analysis import study as findings
 from harness.commands import table
 from harness.errors import CheckFailed
@@ -18,7 +18,7 @@ from harness.report import outputs
 from harness.report.study import outputs as study_outputs
 
 BINARY = (".png",)
-INPUTS = ("runs", accepted.FILE)
+INPUTS = ("runs", accepted.FILE, provenance.FILE)
 INPUT_PREFIXES = (".", "parity", "step-drift", "bench")  # made by their own commands
 DRAWING = ("matplotlib", "numpy", "pandas", "pillow", "contourpy", "jinja2", "scipy")
 CONTEXT = 40  # characters shown on either side of the first difference in a line

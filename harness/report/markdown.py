@@ -21,6 +21,7 @@ def render(comparison: Comparison) -> str:
         f"# {comparison.profile.name}: top-1 accuracy on {comparison.data}, percent",
         "\n".join(_accuracies(comparison)),
         f"Selection: {wording.selection_rule(comparison)}. {wording.SPREAD}",
+        *comparison.notes,
         *_differences(comparison),
         *_gains(comparison),
         *_published(comparison),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from harness.analysis.results import Key, Results
 from harness.experiment import profile as profiles
 from harness.experiment.profile import Profile
 from harness.implementations import registry
-from harness.report import latex, markdown, page, table
+from harness.report import latex, markdown, page, table, wording
 from harness.report.figures import curves, per_class
 from harness.report.page import Picture
 from harness.runs.files import write_bytes
@@ -96,7 +97,7 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
 
     The profile is as configs/ has it, however short these runs were asked to be.
     """
-    return comparison.build(
+    compared = comparison.build(
         results.runs,
         profiles.load(profile.name),
         registry.entered(),
@@ -104,6 +105,7 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
         published.load(),
         rule,
     )
+    return replace(compared, notes=wording.notes(results))
 
 
 def _tables(results: Results, main: Comparison) -> dict[str, bytes]:

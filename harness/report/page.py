@@ -162,13 +162,17 @@ def _run(run: Run, rule: str) -> Mapping[str, Any]:
     about = {
         "reason": run.reason,
         "started": manifest.started,
-        "training took": _minutes(manifest.wall_seconds),
+        "training took": "" if manifest.taken else _minutes(manifest.wall_seconds),
         "iterations": row.get("iterations", ""),
         "evaluations": row.get("evaluations", ""),
         "judged": "" if manifest.judged_top1 is None else f"{manifest.judged_top1:.2f}",
         "device": facts.device if facts else "",
         "torch": facts.torch_version if facts else "",
         "shims": (", ".join(facts.shims) or "none") if facts else "",
+        "processor": facts.processor if facts else "",
+        "threads": facts.threads if facts else None,
+        "source": manifest.source_sha256[:12],
+        "taken from": manifest.taken.folder if manifest.taken else "",
         "commit": manifest.own_commit,
         "TorchSSL": manifest.torchssl_commit,
     }

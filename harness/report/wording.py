@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from harness.analysis import selection
 from harness.analysis.comparison import Cell, Comparison, FinalWeights, Paired, Pairing
 from harness.analysis.published import Row
+from harness.analysis.results import Results
 from harness.analysis.statistics import Equivalence, Verdict, sign
 
 SPREAD = (
@@ -142,6 +143,21 @@ def _because(result: Equivalence) -> str:
         f"{test}, and the interval holds 0. To decide it takes {many} seeds (80% chance of a "
         "verdict, if true mean and deviation are these; paired t-tests)."
     )
+
+
+def notes(results: Results) -> list[str]:
+    """What a reader must know of where the runs come from."""
+    found = []
+    if results.provenance is not None and results.provenance.mixed:
+        found.append(f"These runs were {results.provenance.mixed}.")
+    for run in results.runs:
+        if (taken := run.manifest.taken) is not None:
+            of = f" on {taken.processor}" if taken.processor else ""
+            found.append(
+                f"{run.name} was not trained here: it was taken from {taken.folder}, where it was "
+                f"started {taken.started}{of}. Its time is not compared."
+            )
+    return found
 
 
 def gain_word(gain: Paired) -> str:

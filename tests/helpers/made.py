@@ -87,6 +87,7 @@ def run(
         implementation=name, labels=labels, seed=seed, settings=settings, status=status,
         reason=reason, started="2026-01-01T00:00:00+00:00", wall_seconds=180.0 + seed,
         exit_code=0, facts=facts, own_commit="1" * 40, torchssl_commit="2" * 40,
+        source_sha256=registry.create(name).source_sha256(),
     )  # fmt: skip
     write_manifest(place, manifest)
     if judged:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.implementations import registry
 from harness.experiment import study as definition
 from harness.experiment.study import Study, Variant
 from harness.implementations.reported import Facts
@@ -113,6 +114,7 @@ def run(
         implementation="own", labels=labels, seed=seed, settings=settings, status=status,
         reason=reason, failure=failure, started="2026-01-01T00:00:00+00:00", wall_seconds=60.0,
         exit_code=0, facts=facts, own_commit="1" * 40,
+        source_sha256=registry.create("own").source_sha256(),
     )  # fmt: skip
     write_manifest(place, manifest)
     return place

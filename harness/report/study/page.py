@@ -85,7 +85,7 @@ def command(findings: Findings) -> str:
 
 def _file(folder: str, name: str) -> str:
     path = f"configs/{folder}/{name}.yaml"
-    return f"[`{path}`](../../../{path})"
+    return f"[`{path}`](/{path})"
 
 
 def _varied(findings: Findings) -> tuple[list[str], list[list[str]]]:

@@ -8,11 +8,11 @@ import pytest
 
 from harness.commands import verify
 from harness.experiment import profile
-from harness.report.study import outputs as files
+from harness.experiment import study as studies
 from tests.conftest import REPOSITORY
 
-RESULTS = REPOSITORY / "results"
-# results/<profile>, and results/<data>/<profile> where the data are not the profile's own.
+RESULTS = REPOSITORY / "results" / "published"
+# published/<profile>, and published/<data>/<profile> where the data are not the profile's own.
 COMMITTED = sorted(
     str(path.parent.relative_to(RESULTS))
     for path in RESULTS.rglob("table.csv")
@@ -26,5 +26,6 @@ def test_rebuilding_gives_the_committed_bytes(folder: str) -> None:
 
 
 def test_rebuilding_gives_the_bytes_of_each_committed_study() -> None:
-    for path in sorted((REPOSITORY / "results" / "studies").glob("*/table.csv")):
-        files.require(REPOSITORY / "results", path.parent.name)
+    for path in sorted((RESULTS / "studies").glob("*/table.csv")):
+        study = studies.load(path.parent.name)
+        verify.require(verify.check_study(studies.place(RESULTS, study.name), study))

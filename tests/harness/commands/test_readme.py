@@ -12,11 +12,11 @@ BLOCKS = re.findall(r"<!-- from (\S+) -->\n(.*?)<!-- end -->", README, re.DOTALL
 
 def test_every_number_in_a_table_of_the_readme_is_in_the_results_it_names() -> None:
     assert {source for source, _ in BLOCKS} == {
-        "results/quick/table.md",
-        "results/quick/bench.md",
-        "results/cifar10-jpeg75/quick/table.md",
-        "results/cifar10-jpeg75/cifar10/bench.md",
-        "results/studies/*/README.md",
+        "results/published/quick/table.md",
+        "results/published/quick/bench.md",
+        "results/published/cifar10-jpeg75/quick/table.md",
+        "results/published/cifar10-jpeg75/cifar10/bench.md",
+        "results/published/studies/*/README.md",
     }
     for source, block in BLOCKS:
         files = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob(source)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import diff, outputs, pipeline, profile, selection, verify
+from harness import base_table, diff, outputs, pipeline, profile, selection, verify
 from harness.attempt import Limits
 from harness.diff import Diff
 from harness.errors import BadInput, CheckFailed, Incomplete, NoRuns
@@ -115,7 +115,7 @@ def _diff(check: Check, folder: Path, settings: Profile, findings: Findings) -> 
     findings.lines += ["", "## Committed accuracies against the base", ""]
     try:
         found, _ = diff.against(folder, settings, check.base)
-    except diff.NoTable as error:
+    except base_table.NoTable as error:
         findings.lines.append(f"Nothing to compare with: {error}.")
         return
     findings.lines.append(diff.markdown(found))

@@ -202,6 +202,9 @@ def diff(
 ) -> None:
     """Accuracies now against BASE: exit 1 if one moved by more than its tolerance, or is lost.
 
+    Old and new are means over the seeds that both sides have done: seeds added since change no
+    mean. A cell of both without such a seed, or with a done run without an accuracy, is no pass.
+
     Example: python -m harness diff --base main --profile quick
     """
     if format not in FORMATS:
@@ -213,6 +216,7 @@ def diff(
             found = diff_module.accept(folder, settings, found, before, accept)
     if format == "terminal":
         Terminal().table(f"{folder} against {base}", diff_module.COLUMNS, diff_module.texts(found))
+        Terminal().say(diff_module.COLUMNS_ARE)
     else:
         print(FORMATS[format](found), end="")
     if not found.holds:

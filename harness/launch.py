@@ -17,6 +17,7 @@ from harness.execution.local import Slot
 from harness.implementations import base
 from harness.implementations.base import Implementation, Request
 from harness.profile import Profile
+from harness.provenance import why_no_commit
 from harness.records import Manifest, Status
 from harness.terminal import Terminal, duration
 
@@ -96,9 +97,10 @@ class Launcher:
                 found["device"].add(manifest.facts.device)
         lines = []
         if not commit:
+            why = why_no_commit(base.REPOSITORY) or "see 'git -C <it> status'"
             lines.append(
-                "git tells no commit of this checkout (see 'git -C <it> status'); runs made now "
-                "are recorded without one"
+                f"git tells no commit of this checkout ({why}); runs made now are recorded "
+                "without one"
             )
         for key, value in now.items():
             if others := sorted(found[key] - {value}):

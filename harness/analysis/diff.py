@@ -1,56 +1,45 @@
-"""Reported accuracies now against those of a git revision or a saved table."""
+"""Reported accuracies now against those of a base, seed by seed."""
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-from collections.abc import Sequence
+import statistics
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
 
-import git
 import pandas as pd
 
-from harness.analysis import accepted as checklist
-from harness.analysis import frames, results, selection
+from harness.analysis import selection
 from harness.analysis.accepted import Accepted, Change
-from harness.errors import BadInput, CheckFailed, NoRuns
 from harness.experiment import profile as profiles
 from harness.experiment.profile import Profile
-from harness.implementations.interface import REPOSITORY
-from harness.implementations.source import commit_of
-from harness.report import outputs
 from harness.runs.manifest import Status
 
 SAME, WITHIN, MOVED, NEW, ACCEPTED = "same", "within tolerance", "moved", "new", "accepted"
 INCOMPARABLE = Status.INCOMPARABLE.value
 MISSING = Status.MISSING.value
+NO_COMMON, NO_ACCURACY = "no common seed", "no accuracy"
 PASSES = (SAME, WITHIN, NEW, ACCEPTED)
 COLUMNS = ("labelled", "implementation", "old", "new", "change", "tolerance", "verdict")
 ACCEPTABLE = (MOVED, INCOMPARABLE)  # where both numbers are there
 # What must be equal in both tables, for all runs of a cell and for each seed.
 OF_CELL = ("data_sha256", "iterations", "precision")
 OF_SEED = ("split_sha256", "initial_weights_sha256")
-
-
-class NoTable(BadInput):
-    """The base is there and has no table for this profile."""
-
-
-@dataclass(frozen=True)
-class Base:
-    """What is compared with: its name as given, a commit or SHA-256, and its table.csv."""
-
-    name: str
-    identity: str
-    table: pd.DataFrame
+IN_THE_BASE, HERE = "in the base", "here"
+Accuracies = Mapping[int, float | None]  # percent by seed, of runs that are done
+COLUMNS_ARE = (
+    "old and new are means over the seeds that both sides have done; of a cell that only one side "
+    "has, over its own."
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One cell: mean accuracies over the done seeds in percent; tolerance in points."""
+    """One cell, paired by seed: means over `seeds` in percent, tolerance in points.
+
+    `seeds` are those that both sides have done, with an accuracy. Without any, the mean of a side
+    is over all that it has, and only there if the other side has none.
+    """
 
     labels: int
     implementation: str
@@ -59,6 +48,7 @@ class Row:
     tolerance: float
     verdict: str
     note: str = ""
+    seeds: tuple[int, ...] = ()
 
     @property
     def change(self) -> float | None:
@@ -93,73 +83,6 @@ class Diff:
         ]
 
 
-def base(spec: str, folder: Path) -> Base:
-    """The table of `folder` at a git revision, or a saved table.csv. Raises BadInput, NoTable."""
-    if not spec:
-        raise BadInput("BASE: empty; name a git revision or a saved table.csv")
-    if Path(spec).is_file():
-        content = Path(spec).read_bytes()
-        return Base(spec, hashlib.sha256(content).hexdigest(), read(content, spec))
-    try:
-        repository = git.Repo(folder.resolve(), search_parent_directories=True)
-        root = Path(repository.working_tree_dir or "")
-        path = (folder.resolve() / outputs.TABLE).relative_to(root.resolve()).as_posix()
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError) as error:
-        raise BadInput(f"BASE {spec}: no such file, and {folder} is in no git clone") from error
-    try:
-        commit = repository.commit(spec)
-    except Exception as error:  # GitPython has one for each way in which a name can be wrong
-        raise BadInput(
-            f"BASE {spec}: neither a file nor a git revision here; try 'git fetch', or name another"
-        ) from error
-    try:
-        blob = commit.tree / path
-    except KeyError as error:
-        raise NoTable(f"BASE {spec}: has no {path}; name a revision that has") from error
-    content = blob.data_stream.read()
-    return Base(spec, commit.hexsha, read(content, f"{spec}:{path}"))
-
-
-def read(content: bytes, name: str) -> pd.DataFrame:
-    """A table.csv. Raises BadInput for what is none, or is of another schema."""
-    try:
-        frame = pd.read_csv(io.BytesIO(content), dtype={"own_commit": str, "torchssl_commit": str})
-    except ValueError as error:
-        raise BadInput(f"{name}: not a table.csv ({error})") from error
-    needed = [column for column in frames.RUN_COLUMNS if column not in frames.LATER_COLUMNS]
-    absent = [column for column in needed if column not in frame.columns]
-    if absent:
-        raise BadInput(f"{name}: not a table.csv of this version: no column {absent[0]}")
-    if set(frame["schema"]) - {frames.SCHEMA}:
-        found = sorted(set(frame["schema"]) - {frames.SCHEMA})[0]
-        raise BadInput(f"{name}: schema {found}, this code reads {frames.SCHEMA}; use its own code")
-    return frame
-
-
-def now(folder: Path, profile: Profile) -> tuple[pd.DataFrame, str]:
-    """The table that the runs in `folder` give, and which one on disk they do not ('' if none)."""
-    if not (folder / "runs").is_dir():
-        raise NoRuns(folder)
-    given = outputs.tables(results.read(folder), profile)
-    other = [
-        folder / name
-        for name, content in given.items()
-        if not (folder / name).is_file() or (folder / name).read_bytes() != content
-    ]
-    stale = f"{other[0]} is not what runs/ give: see 'make verify'" if other else ""
-    return read(given[outputs.TABLE], str(folder / outputs.TABLE)), stale
-
-
-def against(folder: Path, profile: Profile, spec: str) -> tuple[Diff, Base]:
-    """The results in `folder` now against `spec`."""
-    before = base(spec, folder)
-    after, stale = now(folder, profile)
-    done = after[after["status"] == Status.DONE.value]
-    rule = selection.in_use(profile.selection, [int(n) for n in done["evaluations"].dropna()])
-    rows = cells(before.table, after, profile, rule, checklist.read(folder))
-    return Diff(spec, rule, rows, stale), before
-
-
 def cells(
     old: pd.DataFrame,
     new: pd.DataFrame,
@@ -176,42 +99,6 @@ def cells(
     return [_row(key, old, new, profile, rule, accepted or Accepted()) for key in sorted(keys)]
 
 
-def accept(
-    folder: Path, profile: Profile, diff: Diff, before: Base, reason: str, commit: str = ""
-) -> Diff:
-    """Record every change that is too large in accepted.json, and say the diff again.
-
-    Raises CheckFailed, and records nothing, where anything else fails: a cell without a number
-    is never accepted. The report lists what was accepted, so outputs are written again.
-    """
-    if not " ".join(reason.split()):
-        raise BadInput("ACCEPT: empty; say why the change is intended")
-    moved = [row for row in diff.rows if row.verdict in ACCEPTABLE and row.change is not None]
-    others = replace(diff, rows=[row for row in diff.rows if row not in moved])
-    if not others.holds:
-        raise CheckFailed(f"nothing accepted: {'; '.join(others.failures)}")
-    changes = [
-        Change(
-            labels=row.labels,
-            implementation=row.implementation,
-            rule=diff.rule,
-            old=row.old or 0.0,
-            new=row.new or 0.0,
-            reason=" ".join(reason.split()),
-            base=before.identity,
-            commit=commit or commit_of(REPOSITORY),
-            date=datetime.now(UTC).date().isoformat(),
-        )
-        for row in moved
-    ]
-    if changes:
-        kept = checklist.read(folder)
-        content = kept.model_copy(update={"changes": (*kept.changes, *changes)})
-        checklist.write(folder, content)
-        outputs.write(folder, outputs.build(results.read(folder), profile))
-    return against(folder, profile, diff.base)[0]
-
-
 def markdown(diff: Diff) -> str:
     """A table, and what does not pass."""
     lines = [
@@ -221,7 +108,8 @@ def markdown(diff: Diff) -> str:
         "| ---: | --- | ---: | ---: | ---: | ---: | --- |",
         *("| " + " | ".join(line).replace("\n", " ") + " |" for line in texts(diff)),
     ]
-    return "\n".join([*lines, *(["", f"**{diff.stale}**"] if diff.stale else [])]) + "\n"
+    lines += ["", COLUMNS_ARE, *(["", f"**{diff.stale}**"] if diff.stale else [])]
+    return "\n".join(lines) + "\n"
 
 
 def to_json(diff: Diff) -> str:
@@ -259,31 +147,59 @@ def _row(
     accepted: Accepted,
 ) -> Row:
     before, after = (_of(frame, key) for frame in (old, new))
-    row = Row(
-        *key,
-        old=_mean(before, rule),
-        new=_mean(after, rule),
-        tolerance=profiles.at(profile.tolerance, key[0]),
-        verdict=NEW,
-    )
-    lost = _lost(before, after)
-    if lost:
-        return replace(row, verdict=lost[0][1], note=_seeds(lost))
-    if row.new is None:
-        few = "too few evaluations" if len(after) else "no run"
-        return replace(row, verdict=MISSING, note=few)
-    change = row.change
-    if change is None:
-        return row
+    then, here = (_accuracies(frame, rule) for frame in (before, after))
+    row = _means(key, then, here, profiles.at(profile.tolerance, key[0]))
+    failure = _failure(before, after, then, here, rule)
+    if failure is not None:
+        return replace(row, verdict=failure[0], note=failure[1])
+    if not then:
+        return replace(row, note=_joined(f"{text} {IN_THE_BASE}" for text in _not_done(before)))
+    added = _only(here, then, HERE)
     known = next((c for c in accepted.changes if _is(c, row, rule)), None)
-    other = _other_settings(_done(before), _done(after))
-    if other:
-        row = replace(row, verdict=INCOMPARABLE, note=other)
-    elif abs(change) > row.tolerance:
-        row = replace(row, verdict=MOVED, note="")
+    if other := _other_settings(_done(before), _done(after)):
+        row = replace(row, verdict=INCOMPARABLE, note=_joined([other, added]))
+    elif abs(row.change or 0.0) > row.tolerance:
+        row = replace(row, verdict=MOVED, note=added)
     else:
-        return replace(row, verdict=WITHIN if change else SAME)
-    return row if known is None else replace(row, verdict=ACCEPTED, note=known.reason)
+        equal = all(then[seed] == here[seed] for seed in row.seeds)
+        return replace(row, verdict=SAME if equal else WITHIN, note=added)
+    if known is None:
+        return row
+    return replace(row, verdict=ACCEPTED, note=_joined([known.reason, added]))
+
+
+def _means(key: tuple[int, str], then: Accuracies, here: Accuracies, tolerance: float) -> Row:
+    """The numbers of a cell, as if it were new."""
+    seeds = sorted(seed for seed, value in then.items() if None not in (value, here.get(seed)))
+    if seeds:
+        old, new = (_mean([side[seed] for seed in seeds]) for side in (then, here))
+    else:
+        old = None if here else _mean(list(then.values()))
+        new = None if then else _mean(list(here.values()))
+    return Row(*key, old, new, tolerance, NEW, seeds=tuple(seeds))
+
+
+def _failure(
+    before: pd.DataFrame, after: pd.DataFrame, then: Accuracies, here: Accuracies, rule: str
+) -> tuple[str, str] | None:
+    """(verdict, note) of a cell of which no change can be told, or which has lost a run."""
+    lost, added = _lost(before, after), _only(here, then, HERE) if then else ""
+    if then and here and not then.keys() & here.keys():
+        return NO_COMMON, _joined([_only(then, here, IN_THE_BASE), added, *_not_done(after)])
+    if lost:
+        return lost[0][1], _joined([_seeds(lost), added])
+    if not here:
+        return MISSING, "no run"
+    short = {seed for seed, n in _evaluations(after).items() if selection.is_too_short(rule, n)}
+    if short.issuperset(here) and set(here.values()) == {None}:
+        return MISSING, "too few evaluations"
+    sides = ((then, IN_THE_BASE), (here, HERE))
+    empty = [
+        f"done without an accuracy {where}: {_numbered(seeds)}"
+        for side, where in sides
+        if (seeds := [seed for seed, value in side.items() if value is None])
+    ]
+    return (NO_ACCURACY, _joined([*empty, added])) if empty else None
 
 
 def _of(frame: pd.DataFrame, key: tuple[int, str]) -> pd.DataFrame:
@@ -294,9 +210,21 @@ def _done(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["status"] == Status.DONE.value]
 
 
-def _mean(frame: pd.DataFrame, rule: str) -> float | None:
-    values = _done(frame)[f"{rule}_top1"].dropna()
-    return round(float(values.mean()), 2) if len(values) else None
+def _accuracies(frame: pd.DataFrame, rule: str) -> Accuracies:
+    """Of each run that is done, by seed; None where it has none."""
+    done = _done(frame)
+    values = zip(done["seed"], done[f"{rule}_top1"], strict=True)
+    return {int(seed): None if pd.isna(value) else float(value) for seed, value in values}
+
+
+def _evaluations(frame: pd.DataFrame) -> dict[int, int]:
+    known = _done(frame).dropna(subset=["evaluations"])
+    return {int(s): int(n) for s, n in zip(known["seed"], known["evaluations"], strict=True)}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(statistics.fmean(known), 2) if known else None
 
 
 def _lost(before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[int, str]]:
@@ -305,6 +233,25 @@ def _lost(before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[int, str]]:
     wanted = {*status, *_done(before)["seed"]}
     found = [(int(seed), str(status.get(seed, MISSING))) for seed in sorted(wanted)]
     return [(seed, what) for seed, what in found if what != Status.DONE.value]
+
+
+def _not_done(frame: pd.DataFrame) -> list[str]:
+    rows = frame[frame["status"] != Status.DONE.value].sort_values("seed")
+    return [f"seed {seed} {what}" for seed, what in zip(rows["seed"], rows["status"], strict=True)]
+
+
+def _only(mine: Accuracies, others: Accuracies, where: str) -> str:
+    """`seeds 3, 4 only here`; '' where the others have all of them."""
+    seeds = mine.keys() - others.keys()
+    return f"{_numbered(seeds)} only {where}" if seeds else ""
+
+
+def _numbered(seeds: Collection[int]) -> str:
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, sorted(seeds)))}"
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(text for text in texts if text)
 
 
 def _seeds(lost: Sequence[tuple[int, str]]) -> str:
@@ -316,7 +263,7 @@ def _other_settings(before: pd.DataFrame, after: pd.DataFrame) -> str:
         old, new = set(before[column]), set(after[column])
         if old != new:
             return f"{column} {_short(new)}, was {_short(old)}"
-    for column in OF_SEED:
+    for column in (*OF_CELL, *OF_SEED):
         old_by_seed = dict(zip(before["seed"], before[column], strict=True))
         for seed, value in zip(after["seed"], after[column], strict=True):
             if old_by_seed.get(seed, value) != value:
@@ -325,7 +272,7 @@ def _other_settings(before: pd.DataFrame, after: pd.DataFrame) -> str:
 
 
 def _short(values: set[object]) -> str:
-    texts = (f"{v:g}" if isinstance(v, float) else str(v)[:12] for v in values)
+    texts = ("none" if value in ("", None) else str(value)[:12] for value in values)
     return "/".join(sorted(texts))
 
 

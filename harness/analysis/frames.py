@@ -12,6 +12,7 @@ from harness.experiment.algorithms import images_an_iteration
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
 
+TABLE = "table.csv"
 SCHEMA = 1  # in the last column of both
 POINT_COLUMNS = [
     "labels", "seed", "implementation", "iteration", "epoch", "top1", "top5",

@@ -53,6 +53,11 @@ def in_use(wanted: str, evaluations: Sequence[int]) -> str:
 
     Runs too short for a rule over 20 evaluations are shown by their last one.
     """
-    if wanted in ("mean20", "median20") and evaluations and max(evaluations) < 20:
+    if evaluations and is_too_short(wanted, max(evaluations)):
         return "last"
     return wanted
+
+
+def is_too_short(rule: str, evaluations: int) -> bool:
+    """Whether a run of so many evaluations can have no accuracy under `rule`."""
+    return rule in ("mean20", "median20") and evaluations < 20

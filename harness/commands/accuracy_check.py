@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.analysis import diff, selection
+from harness.analysis import base_table, diff, selection
 from harness.analysis.diff import Diff
+from harness.commands import diff as diff_command
 from harness.commands import verify
 from harness.commands.compare import Question, compare
 from harness.commands.terminal import Terminal
@@ -77,7 +78,7 @@ def run(check: Check, terminal: Terminal) -> None:
 
 def _question(check: Check, settings: Profile, folder: Path) -> Question:
     """The fresh comparison; only of what is committed. Raises BadInput for anything else."""
-    committed, _ = diff.now(folder, settings)
+    committed, _ = diff_command.now(folder, settings)
     if not len(committed):
         raise NoRuns(folder)
     there = {
@@ -118,8 +119,8 @@ def _verify(check: Check, folder: Path, settings: Profile, findings: Summary) ->
 def _diff(check: Check, folder: Path, settings: Profile, findings: Summary) -> None:
     findings.lines += ["", "## Committed accuracies against the base", ""]
     try:
-        found, _ = diff.against(folder, settings, check.base)
-    except diff.NoTable as error:
+        found, _ = diff_command.against(folder, settings, check.base)
+    except base_table.NoTable as error:
         findings.lines.append(f"Nothing to compare with: {error}.")
         return
     findings.lines.append(diff.markdown(found))
@@ -135,8 +136,8 @@ def _fresh(
         compare(question, terminal)
     except Incomplete as error:
         findings.lines += [f"✗ {error}", ""]
-    committed, _ = diff.now(folder, settings)
-    fresh, _ = diff.now(question.results / question.profile, settings)
+    committed, _ = diff_command.now(folder, settings)
+    fresh, _ = diff_command.now(question.results / question.profile, settings)
     asked = committed[
         committed["labels"].isin(question.labels) & committed["seed"].isin(question.seeds)
     ]

@@ -17,6 +17,7 @@ from harness.analysis.selection import RULES
 from harness.commands import accuracy_check, arguments
 from harness.commands import bench as bench_command
 from harness.commands import compare as compare_command
+from harness.commands import diff as diff_command
 from harness.commands import parity as parity_command
 from harness.commands import status as status_command
 from harness.commands import study as study_command
@@ -207,17 +208,21 @@ def diff(
 ) -> None:
     """Accuracies now against BASE: exit 1 if one moved by more than its tolerance, or is lost.
 
+    Old and new are means over the seeds that both sides have done: seeds added since change no
+    mean. A cell of both without such a seed, or with a done run without an accuracy, is no pass.
+
     Example: python -m harness diff --base main --profile quick
     """
     if format not in FORMATS:
         raise BadInput(f"FORMAT {format}: unknown; use {', '.join(FORMATS)}")
     folder, settings = table_command.existing(results, profile)
-    found, before = diff_module.against(folder, settings, base)
+    found, before = diff_command.against(folder, settings, base)
     if accept:
         with only_one(folder):
-            found = diff_module.accept(folder, settings, found, before, accept)
+            found = diff_command.accept(folder, settings, found, before, accept)
     if format == "terminal":
         Terminal().table(f"{folder} against {base}", diff_module.COLUMNS, diff_module.texts(found))
+        Terminal().say(diff_module.COLUMNS_ARE)
     else:
         print(FORMATS[format](found), end="")
     if not found.holds:

@@ -10,8 +10,8 @@ from pathlib import Path
 from harness.analysis.results import load_all
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
-from harness.implementations.interface import Implementation, Request
-from harness.implementations.source import commit_here
+from harness.implementations.interface import REPOSITORY, Implementation, Request
+from harness.implementations.source import commit_here, why_no_commit
 from harness.parity import judge, preflight
 from harness.runs import cluster, earlier, origin, taking, train
 from harness.runs.attempt import Limits
@@ -189,9 +189,10 @@ class Plan:
                     found["device"].add(manifest.facts.device)
         lines = []
         if not commit:
+            why = why_no_commit(REPOSITORY) or "see 'git -C <it> status'"
             lines.append(
-                "git tells no commit of this checkout (see 'git -C <it> status'); runs made now "
-                "are recorded without one"
+                f"git tells no commit of this checkout ({why}); runs made now are recorded "
+                "without one"
             )
         for key, value in now.items():
             if others := sorted(found[key] - {value}):

@@ -9,23 +9,29 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-import git
-
+from harness.implementations import git_command
+from harness.implementations.git_command import GitRefused
 from harness.implementations.interface import REPOSITORY
 
 
 def commit_of(folder: Path, only: Sequence[str] = ()) -> str:
-    """The commit checked out in `folder`; '' if there is none.
+    """The commit checked out in `folder`; '' if there is none, or git refuses to tell.
 
     '-dirty' follows where tracked files differ from it (those under the paths `only`, if given).
     """
     try:
-        repository = git.Repo(folder)
-        commit: str = repository.head.commit.hexsha
-        dirty = any(repository.is_dirty(path=path, submodules=False) for path in only or (None,))
-        return commit + "-dirty" * dirty
-    except (git.GitError, ValueError, OSError):  # git itself may refuse: 'safe.directory'
+        return _commit(folder, only)
+    except GitRefused:
         return ""
+
+
+def why_no_commit(folder: Path) -> str:
+    """Why `commit_of` has none of `folder`, in git's own words; '' where it has one."""
+    try:
+        _commit(folder)
+    except GitRefused as error:
+        return str(error)
+    return ""
 
 
 def commit_here() -> str:
@@ -97,3 +103,11 @@ def _imports(content: bytes, package: tuple[str, ...]) -> tuple[str, ...]:
             base = ".".join([*above, *([node.module] if node.module else [])])
             named += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return tuple(named)
+
+
+def _commit(folder: Path, only: Sequence[str] = ()) -> str:
+    if git_command.root(folder) != folder.resolve():  # a clone further up is not this source's
+        raise GitRefused(f"{folder} is no git clone of its own")
+    head = git_command.ask(folder, "log", "-1", "--no-show-signature", "--format=%H")
+    differ = ("diff", "--name-only", "--ignore-submodules", "HEAD", "--", *only)
+    return head.decode().strip() + "-dirty" * bool(git_command.ask(folder, *differ))

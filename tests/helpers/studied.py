@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.implementations import registry
 from harness.experiment import study as definition
 from harness.experiment.study import Study, Variant
+from harness.implementations import registry
 from harness.implementations.reported import Facts
 from harness.runs import folder as runs
 from harness.runs.files import write_text

@@ -1,8 +1,9 @@
-"""diff: moved and lost accuracies, bases, acceptance, and how they are shown."""
+"""diff: moved and lost accuracies, seed by seed, acceptance, and how they are shown."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import git
 import pandas as pd
 import pytest
 
-from harness.analysis import accepted, diff, frames, results
-from harness.commands import table as outputs_command
+from harness.analysis import accepted, base_table, diff, frames, results
+from harness.commands import diff as diff_command
+from harness.commands import table as rebuilt
 from harness.commands import verify
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import profile
@@ -25,7 +27,7 @@ TOLERANCE = QUICK.tolerance[40]
 
 def frame(folder: Path) -> pd.DataFrame:
     text = table.to_csv(frames.runs_frame(results.load_all(folder)))
-    return diff.read(text.encode(), "table.csv")
+    return base_table.read(text.encode(), "table.csv")
 
 
 def compare(old: pd.DataFrame, new: pd.DataFrame, rule: str = "last") -> dict[str, diff.Row]:
@@ -134,12 +136,123 @@ def test_too_few_evaluations_is_no_pass(base: pd.DataFrame) -> None:
     assert (row.verdict, row.note, row.passes) == ("missing", "too few evaluations", False)
 
 
+def test_terms_that_two_seeds_exchanged_are_incomparable(base: pd.DataFrame) -> None:
+    old, new = (
+        edited(edited(base, 0, iterations=a), 2, iterations=b) for a, b in ((10, 20), (20, 10))
+    )
+    row = compare(old, new)["40 own"]
+    assert (row.verdict, row.note) == ("incomparable", "seed 0: another iterations")
+
+
+def test_terms_that_the_base_does_not_say_are_incomparable(base: pd.DataFrame) -> None:
+    old = base.assign(iterations=None, data_sha256="")
+    assert compare(old, base)["40 own"].note == "data_sha256 da7ada7ada7a, was none"
+    old = base.assign(iterations=None)
+    assert compare(old, base)["40 own"].note == f"iterations {QUICK.iterations}, was none"
+
+
+def cell(**seeds: float | None) -> pd.DataFrame:
+    """40 labels of own: accuracies in percent by seed, as `_0=80.0`; None: done without one."""
+    values = dict.fromkeys(frames.RUN_COLUMNS, "") | {
+        "labels": "40", "implementation": "own", "status": "done", "iterations": "5000",
+        "evaluations": "22", "schema": "1",
+    }  # fmt: skip
+    rows = [
+        values | {"seed": seed[1:], "last_top1": "" if value is None else str(value)}
+        for seed, value in seeds.items()
+    ]
+    text = pd.DataFrame(rows, columns=frames.RUN_COLUMNS).to_csv(index=False)
+    return base_table.read(text.encode(), "table.csv")
+
+
+def only(old: pd.DataFrame, new: pd.DataFrame, rule: str = "last") -> diff.Row:
+    [row] = diff.cells(old, new, QUICK, rule)
+    return row
+
+
+def test_seeds_that_were_added_do_not_hide_a_run_that_moved() -> None:
+    # Its own mean over all seeds would be 82.68: within tolerance of what one seed had.
+    new = cell(_0=85.8, _1=79.2, _2=86.0, _3=83.6, _4=78.8)
+    row = only(cell(_4=87.8), new)
+    assert (row.old, row.new, row.change, row.seeds) == (87.8, 78.8, -9.0, (4,))
+    assert (row.verdict, row.note) == ("moved", "seeds 0, 1, 2, 3 only here")
+
+
+def test_seeds_that_were_added_move_nothing() -> None:
+    row = only(cell(_0=80.0, _1=90.0), cell(_0=80.0, _1=90.0, _2=10.0))
+    assert (row.verdict, row.old, row.new, row.note) == ("same", 85.0, 85.0, "seed 2 only here")
+    assert row.passes
+
+
+def test_the_same_only_where_every_run_is() -> None:
+    row = only(cell(_0=80.0, _1=90.0), cell(_0=81.0, _1=89.0))
+    assert (row.verdict, row.change) == ("within tolerance", 0.0)
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    old = cell(_0=80.1, _1=90.7, _2=70.3)
+    assert only(old, old.iloc[::-1]).verdict == "same"
+
+
+def test_no_seed_in_common_is_no_pass() -> None:
+    row = only(cell(_0=80.0, _1=80.0), cell(_2=80.0))
+    assert (row.verdict, row.passes) == ("no common seed", False)
+    assert row.note == "seeds 0, 1 only in the base; seed 2 only here"
+    assert (row.old, row.new, row.seeds) == (None, None, ())
+
+
+def test_no_seed_in_common_since_one_failed_here() -> None:
+    failed = pd.concat([cell(_0=80.0).assign(status="failed"), cell(_1=80.0)], ignore_index=True)
+    row = only(cell(_0=80.0), failed)
+    note = "seed 0 only in the base; seed 1 only here; seed 0 failed"
+    assert (row.verdict, row.note) == ("no common seed", note)
+
+
+def test_a_seed_that_is_gone_and_one_that_was_added() -> None:
+    row = only(cell(_0=80.0, _1=81.0), cell(_1=81.0, _2=60.0))
+    assert (row.verdict, row.note) == ("missing", "seed 0 missing; seed 2 only here")
+    assert (row.old, row.new) == (81.0, 81.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        (cell(_0=None), cell(_0=82.0), "done without an accuracy in the base: seed 0"),
+        (cell(_0=82.0), cell(_0=None), "done without an accuracy here: seed 0"),
+        (cell(_0=None, _1=82.0), cell(_0=82.0, _1=82.0), "in the base: seed 0"),
+        (cell(_0=82.0), cell(_0=82.0, _1=None), "without an accuracy here: seed 1; seed 1 only"),
+        (cell(_1=None, _0=None), cell(_0=82.0, _1=None), "base: seeds 0, 1; done .* here: seed 1"),
+        (cell(_1=82.0).iloc[:0], cell(_0=None), "done without an accuracy here: seed 0"),
+    ],
+)
+def test_done_without_an_accuracy_is_no_pass(
+    old: pd.DataFrame, new: pd.DataFrame, note: str
+) -> None:
+    row = only(old, new)
+    assert (row.verdict, row.passes) == ("no accuracy", False)
+    assert re.search(note, row.note)
+
+
+def test_evaluations_too_few_for_the_rule_on_one_side_are_no_pass() -> None:
+    long = cell(_0=80.0).assign(median20_top1=80.0)
+    short = cell(_0=80.0).assign(evaluations=12)
+    assert only(short, long, "median20").note == "done without an accuracy in the base: seed 0"
+    assert only(long, short, "median20").note == "too few evaluations"
+    assert not only(short, long, "median20").passes and not only(long, short, "median20").passes
+
+
+def test_a_cell_that_failed_in_the_base_is_new() -> None:
+    row = only(cell(_0=80.0).assign(status="failed"), cell(_0=80.0))
+    assert (row.verdict, row.note, row.passes) == ("new", "seed 0 failed in the base", True)
+    assert (row.old, row.new) == (None, 80.0)
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git clone with results of one label count committed at `HEAD`."""
     root = tmp_path_factory.mktemp("clone")
     folder = made.results(root / "results" / "quick", judged=False)
-    outputs_command.write(folder, QUICK)
+    rebuilt.write(folder, QUICK)
     repository = git.Repo.init(root)
     with repository.config_writer() as config:
         config.set_value("user", "name", "Somebody").set_value("user", "email", "some@body.org")
@@ -171,7 +284,7 @@ def write_tables(folder: Path) -> None:
 @pytest.mark.parametrize(("shift", "holds"), [(2.0, True), (-30.0, False)])
 def test_against_a_revision(folder: Path, shift: float, holds: bool) -> None:
     rerun(folder, shift)
-    found, before = diff.against(folder, QUICK, "HEAD")
+    found, before = diff_command.against(folder, QUICK, "HEAD")
     assert before.identity == git.Repo(folder.parent.parent).head.commit.hexsha
     assert found.holds == holds
     assert found.rows[0].verdict == ("within tolerance" if holds else "moved")
@@ -182,7 +295,7 @@ def test_against_a_saved_table(folder: Path, tmp_path: Path) -> None:
     saved = tmp_path / "saved table.csv"
     saved.write_bytes((folder / "table.csv").read_bytes())
     rerun(folder, -30.0)
-    found, before = diff.against(folder, QUICK, str(saved))
+    found, before = diff_command.against(folder, QUICK, str(saved))
     assert found.failures == ["40 labels own: moved"]
     assert len(before.identity) == 64
 
@@ -190,11 +303,11 @@ def test_against_a_saved_table(folder: Path, tmp_path: Path) -> None:
 def test_a_table_that_its_runs_do_not_give_is_no_pass(folder: Path) -> None:
     path = folder / "table.csv"
     path.write_text(path.read_text().replace("180.0", "180.1", 1))
-    found, _ = diff.against(folder, QUICK, "HEAD")
+    found, _ = diff_command.against(folder, QUICK, "HEAD")
     assert not found.holds
     assert "table.csv is not what runs/ give: see 'make verify'" in found.failures[0]
     path.unlink()
-    assert not diff.against(folder, QUICK, "HEAD")[0].holds
+    assert not diff_command.against(folder, QUICK, "HEAD")[0].holds
 
 
 @pytest.mark.parametrize(
@@ -212,56 +325,23 @@ def test_any_digit_or_log_line_that_is_altered_is_no_pass(
     text = (folder / name).read_text()
     assert old in text
     (folder / name).write_text(text.replace(old, new, 1))
-    found, _ = diff.against(folder, QUICK, "HEAD")
+    found, _ = diff_command.against(folder, QUICK, "HEAD")
     assert not found.holds
     reported = "runs.sha256" if name.endswith("log.txt") else name
     assert f"{reported} is not what runs/ give" in found.stale
 
 
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        ("", "BASE: empty"),
-        ("no-such-branch", "BASE no-such-branch: neither a file nor a git revision"),
-        ("--upload-pack=x", "neither a file nor a git revision"),
-        ("empty", r"BASE empty: has no results/quick/table\.csv"),
-    ],
-)
-def test_a_base_that_cannot_be_had(folder: Path, spec: str, message: str) -> None:
-    with pytest.raises(BadInput, match=message):
-        diff.base(spec, folder)
-
-
-def test_a_folder_in_no_clone(folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder, tmp_path / "elsewhere" / "quick")
-    with pytest.raises(BadInput, match="is in no git clone"):
-        diff.base("HEAD", tmp_path / "elsewhere" / "quick")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "not a table.csv"),
-        ("labels,seed\n40,0\n", "no column implementation"),
-        (",".join(frames.RUN_COLUMNS) + "\n" + "0," * 21 + "2\n", "schema 2, this code reads 1"),
-    ],
-)
-def test_a_file_that_is_no_table(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "base.csv"
-    path.write_text(text)
-    with pytest.raises(BadInput, match=rf"base\.csv: .*{message}"):
-        diff.base(str(path), tmp_path)
-
-
 def test_no_runs(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no runs in it"):
-        diff.now(tmp_path, QUICK)
+        diff_command.now(tmp_path, QUICK)
 
 
 def test_an_accepted_change_passes_until_it_moves_again(folder: Path) -> None:
     rerun(folder, -30.0)
-    found, before = diff.against(folder, QUICK, "HEAD")
-    after = diff.accept(folder, QUICK, found, before, "a shorter\nschedule", commit="c" * 40)
+    found, before = diff_command.against(folder, QUICK, "HEAD")
+    after = diff_command.accept(
+        folder, QUICK, found, before, "a shorter\nschedule", commit="c" * 40
+    )
     assert after.holds
     assert (after.rows[0].verdict, after.rows[0].note) == ("accepted", "a shorter schedule")
     [change] = accepted.read(folder).changes
@@ -271,12 +351,36 @@ def test_an_accepted_change_passes_until_it_moves_again(folder: Path) -> None:
     assert "a shorter schedule" in (folder / "report.html").read_text()
     assert verify.check(folder, QUICK) == []
     rerun(folder, -40.0)
-    assert not diff.against(folder, QUICK, "HEAD")[0].holds
+    assert not diff_command.against(folder, QUICK, "HEAD")[0].holds
+
+
+def test_an_accepted_change_is_known_by_the_seeds_that_it_was_of(folder: Path) -> None:
+    rerun(folder, -30.0)
+    found, before = diff_command.against(folder, QUICK, "HEAD")
+    diff_command.accept(folder, QUICK, found, before, "another schedule", commit="c" * 40)
+    made.results(folder, (40,), (1,), judged=False)  # a seed that is added changes no pair
+    write_tables(folder)
+    row = diff_command.against(folder, QUICK, "HEAD")[0].rows[0]
+    assert (row.verdict, row.note) == ("accepted", "another schedule; seed 1 only here")
+    assert row.change == found.rows[0].change
+    made.run(folder, "own", 40, 0, shift=-32.0, judged=False)
+    write_tables(folder)
+    row = diff_command.against(folder, QUICK, "HEAD")[0].rows[0]
+    assert (row.verdict, row.note) == ("moved", "seed 1 only here")
+
+
+def test_what_cannot_be_paired_is_never_accepted(folder: Path) -> None:
+    shutil.rmtree(folder / "runs" / "40-seed0-own")
+    made.run(folder, "own", 40, 1, judged=False)
+    write_tables(folder)
+    found, before = diff_command.against(folder, QUICK, "HEAD")
+    with pytest.raises(CheckFailed, match="nothing accepted: 40 labels own: no common seed"):
+        diff_command.accept(folder, QUICK, found, before, "other seeds")
 
 
 def test_nothing_to_accept_leaves_no_file(folder: Path) -> None:
-    found, before = diff.against(folder, QUICK, "HEAD")
-    assert diff.accept(folder, QUICK, found, before, "why not").holds
+    found, before = diff_command.against(folder, QUICK, "HEAD")
+    assert diff_command.accept(folder, QUICK, found, before, "why not").holds
     assert not (folder / "accepted.json").exists()
 
 
@@ -284,20 +388,20 @@ def test_a_lost_accuracy_is_never_accepted(folder: Path) -> None:
     rerun(folder, -30.0)
     shutil.rmtree(folder / "runs" / "40-seed0-torchssl")
     write_tables(folder)
-    found, before = diff.against(folder, QUICK, "HEAD")
+    found, before = diff_command.against(folder, QUICK, "HEAD")
     with pytest.raises(CheckFailed, match="nothing accepted: 40 labels torchssl: missing"):
-        diff.accept(folder, QUICK, found, before, "who needs it")
+        diff_command.accept(folder, QUICK, found, before, "who needs it")
     assert not (folder / "accepted.json").exists()
 
 
 def test_an_empty_reason_is_refused(folder: Path) -> None:
-    found, before = diff.against(folder, QUICK, "HEAD")
+    found, before = diff_command.against(folder, QUICK, "HEAD")
     with pytest.raises(BadInput, match="ACCEPT: empty"):
-        diff.accept(folder, QUICK, found, before, " \n")
+        diff_command.accept(folder, QUICK, found, before, " \n")
 
 
 ROWS = [
-    diff.Row(40, "own", 80.0, 70.5, 6.0, "moved"),
+    diff.Row(40, "own", 80.0, 70.5, 6.0, "moved", seeds=(0, 1)),
     diff.Row(40, "torchssl", 80.0, None, 6.0, "missing", "seed 0 missing"),
     diff.Row(250, "own", None, 90.0, 3.0, "new"),
 ]
@@ -309,6 +413,7 @@ def test_as_markdown() -> None:
     assert lines[4] == "| 40 | own | 80.00 | 70.50 | -9.50 | ±6.00 | ✗ moved |"
     assert lines[5] == "| 40 | torchssl | 80.00 |  |  | ±6.00 | ✗ missing: seed 0 missing |"
     assert lines[6] == "| 250 | own |  | 90.00 |  | ±3.00 | new |"
+    assert lines[8].startswith("old and new are means over the seeds that both sides have done")
     assert lines[-1] == "**table.csv is stale**"
 
 
@@ -316,4 +421,5 @@ def test_as_json() -> None:
     content = json.loads(diff.to_json(diff.Diff("main", "last", ROWS)))
     assert (content["schema"], content["holds"], content["base"]) == (1, False, "main")
     assert content["cells"][0]["change"] == -9.5
+    assert content["cells"][0]["seeds"] == [0, 1]
     assert [cell["passes"] for cell in content["cells"]] == [False, False, True]

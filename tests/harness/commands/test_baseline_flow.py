@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import diff, results, status
+from harness.analysis import results, status
+from harness.commands import diff as diff_command
 from harness.commands import verify
 from harness.experiment import profile
 from harness.implementations import registry
@@ -56,7 +57,7 @@ def test_the_terminal_asks_its_question_and_no_other(case: Comparison) -> None:
 def test_its_folder_is_whole_and_differs_from_nothing(case: Comparison) -> None:
     case.run()
     assert verify.check(case.folder, QUICK) == []
-    found, _ = diff.against(case.folder, QUICK, str(case.folder / "table.csv"))
+    found, _ = diff_command.against(case.folder, QUICK, str(case.folder / "table.csv"))
     assert found.holds
     assert [row.implementation for row in found.rows] == BOTH
 
@@ -109,7 +110,8 @@ def test_a_stopped_baseline_goes_on(case: Comparison, monkeypatch: pytest.Monkey
     monkeypatch.setenv("FAKE_ONCE", str(case.results.with_name("once")))
     assert f"{NAME}: going on from iteration" in case.run(implementations=["fake_baseline"])
     [run] = results.load_all(case.folder)
-    assert run.status is Status.DONE and run.manifest.resumptions
+    assert run.status is Status.DONE
+    assert run.manifest.starts[-1].resumed_at is not None
     assert run.settings["lambda_u"].value == 0.0
 
 
@@ -124,6 +126,6 @@ def test_what_is_asked_of_each(fake: None) -> None:
     assert dict(registry.departs("labelled_only")) == {"lambda_u": 0.0}
     assert dict(registry.departs("torchssl")) == {"precision": "fp32"}
     assert not registry.departs("own") and not registry.departs("nobody")
-    assert {name: it.of for name, it in registry.baselines().items()} == {
+    assert {n: one.baseline_of for n, one in registry.entered().items() if one.baseline_of} == {
         "fake_baseline": "fake", "labelled_only": "own",
     }  # fmt: skip

@@ -180,7 +180,7 @@ def test_the_median_of_the_blocks_counts_and_torchssl_may_be_missing(
     ("code", "reason"),
     [
         ("import sys; sys.exit('own_impl: it broke')", "exit code 1: own_impl: it broke"),
-        ("print('nothing of use')", r"own_impl\.answers\.bench printed no result"),
+        ("print('nothing of use')", r"own_impl\.answers\.bench left no result"),
     ],
 )
 def test_a_child_that_fails_is_told_and_nothing_is_written(

@@ -7,7 +7,7 @@ from pathlib import Path
 import git
 import pytest
 
-from harness.implementations.source import commit_of, source_sha256
+from harness.implementations.source import commit_of, source_sha256, why_no_commit
 
 
 @pytest.fixture
@@ -70,6 +70,36 @@ def test_no_repository_has_no_commit(tmp_path: Path) -> None:
 def test_a_repository_without_commits_has_none(tmp_path: Path) -> None:
     git.Repo.init(tmp_path).close()
     assert commit_of(tmp_path) == ""
+
+
+def test_a_folder_of_a_clone_has_no_commit_of_its_own(repository: git.Repo) -> None:
+    folder = folder_of(repository) / "code"
+    assert commit_of(folder) == ""
+    assert why_no_commit(folder) == f"{folder} is no git clone of its own"
+    (folder / ".git").mkdir()  # nothing that git knows, so git itself would look further up
+    assert commit_of(folder) == ""
+
+
+def test_why_there_is_no_commit_is_what_git_says(
+    repository: git.Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(repository)
+    assert why_no_commit(folder) == ""
+    assert "does not have any commits yet" in why_no_commit_in_an_empty_one(tmp_path / "empty")
+    assert why_no_commit(tmp_path / "nowhere") == f"{tmp_path / 'nowhere'} is no folder"
+    assert "git says: fatal: not a git repository" in why_no_commit(tmp_path)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert why_no_commit(folder).endswith(f"git config --global --add safe.directory '{folder}'")
+    monkeypatch.setenv("PATH", "")
+    assert why_no_commit(folder).startswith("git cannot be found; install it")
+    assert commit_of(folder) == ""
+
+
+def why_no_commit_in_an_empty_one(folder: Path) -> str:
+    git.Repo.init(folder).close()
+    return why_no_commit(folder)
 
 
 def test_the_source_sum_is_of_names_and_contents(tmp_path: Path) -> None:

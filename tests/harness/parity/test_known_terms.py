@@ -69,6 +69,16 @@ def test_a_checkout_of_which_git_tells_nothing_is_noticed(
     assert "Notice: git tells no commit of this checkout" in done.run()
 
 
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="this source is no clone")
+def test_the_notice_says_what_git_says(done: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    text = done.run()
+    assert "Notice: git tells no commit of this checkout (git says: fatal: detected dubious" in text
+    assert "safe.directory" in text and "recorded without one" in text
+
+
 def test_a_repository_that_git_refuses_has_no_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

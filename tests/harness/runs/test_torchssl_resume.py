@@ -54,7 +54,7 @@ def test_killed_with_its_harness_it_goes_on_to_a_whole_curve(tmp_path: Path) -> 
     assert points["seconds"].is_monotonic_increasing
     manifest = read_manifest(attempt.parent)
     assert manifest is not None and manifest.facts is not None
-    [resumed] = manifest.resumptions
+    [resumed] = [start for start in manifest.starts if start.resumed_at is not None]
     assert resumed.resumed_at is not None and resumed.resumed_at >= ITERATIONS // 2 - 1
     assert any("order of the data" in lost for lost in resumed.not_restored)
     assert "resume-ends-on-time" in manifest.facts.shims

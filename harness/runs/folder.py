@@ -7,7 +7,7 @@ are never overwritten; the manifest names the one that counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -183,7 +183,7 @@ def read(place: Path) -> list[Run]:
             run, problem = read_run(folder, manifest)
             if problem is not None and manifest.status is Status.DONE:
                 raise problem
-            runs.append(run)
+            runs.append(run if problem is None else replace(run, points=(), settings={}))
     return in_order(runs)
 
 
@@ -204,7 +204,7 @@ def read_run(folder: Path, manifest: Manifest) -> tuple[Run, Exception | None]:
         check_none_is_lost(points, manifest, implementation.log(attempt))
         settings = implementation.settings(attempt)
     except (HarnessError, KeyError) as error:
-        points, problem = [], error
+        problem = error
     return Run(manifest, tuple(points), manifest.status, manifest.reason, settings), problem
 
 

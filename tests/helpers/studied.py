@@ -11,6 +11,7 @@ import yaml
 from harness.experiment import study as definition
 from harness.experiment.study import Study, Variant
 from harness.implementations import registry
+from harness.implementations.own import Own
 from harness.implementations.reported import Facts
 from harness.runs import folder as runs
 from harness.runs.files import write_text
@@ -44,6 +45,7 @@ DIVERGED = (
 def define(monkeypatch: pytest.MonkeyPatch, folder: Path, **changes: object) -> Path:
     """Write the study, with `changes`, where studies are looked for; returns its file."""
     monkeypatch.setattr(definition, "FOLDER", folder)
+    monkeypatch.setattr(Own, "source_sha256", lambda _self: "50" * 32)  # whatever the code is
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "trial.yaml"
     path.write_text(yaml.safe_dump(CONTENT | changes, sort_keys=False))

@@ -339,9 +339,8 @@ def test_no_runs(tmp_path: Path) -> None:
 def test_an_accepted_change_passes_until_it_moves_again(folder: Path) -> None:
     rerun(folder, -30.0)
     found, before = diff_command.against(folder, QUICK, "HEAD")
-    after = diff_command.accept(
-        folder, QUICK, found, before, "a shorter\nschedule", commit="c" * 40
-    )
+    reason = "a shorter\nschedule"
+    after = diff_command.accept(folder, QUICK, found, before, reason, commit="c" * 40)
     assert after.holds
     assert (after.rows[0].verdict, after.rows[0].note) == ("accepted", "a shorter schedule")
     [change] = accepted.read(folder).changes

@@ -11,12 +11,11 @@ from typing import Any
 import git
 import pytest
 
-from harness.commands import cli
+from harness.commands import cli, plan
 from harness.errors import BadInput
 from harness.experiment import data
 from harness.implementations import registry
 from harness.implementations.interface import REPOSITORY
-from harness.implementations.own import Own
 from harness.implementations.source import commit_of
 from harness.implementations.torchssl.child.entry import _facts_of_resumption
 from tests.faults.comparison import NAME, Comparison
@@ -42,15 +41,15 @@ def change_facts(comparison: Comparison, **change: Any) -> None:
 def test_runs_of_a_gpu_and_of_a_cpu_do_not_mix(done: Comparison) -> None:
     change_facts(done, device="NVIDIA H100")
     text = done.run(seeds=[0, 1])
-    assert "error 2: " in text and "done on NVIDIA H100, this machine trains on cpu" in text
-    assert "RESULTS=" in text and not (done.folder / "runs/40-seed1-fake").exists()
+    assert f"{NAME}: made with device cuda, now it is cpu; kept in" in text
+    assert done.manifest()["facts"]["device"] == "cpu"
+    [kept] = (done.folder / "runs/earlier").glob(f"*/{NAME}/manifest.json")
+    assert json.loads(kept.read_text())["facts"]["device"] == "NVIDIA H100"
 
 
-def test_other_commits_and_torch_versions_are_noticed(done: Comparison) -> None:
-    change_facts(done, torch_version="1.0", own_commit="a" * 40 + "-dirty")
-    text = done.run()
-    assert "Notice: finished runs here were made with torch 1.0, now it is" in text
-    assert "Notice: finished runs here were made with own commit aaaaaaa-dirty, now it is" in text
+def test_other_torch_versions_are_noticed(done: Comparison) -> None:
+    change_facts(done, torch_version="1.0")
+    assert "Notice: finished runs here were made with torch 1.0, now it is" in done.run()
 
 
 def test_an_incomparable_run_says_how_to_train_it_anew(
@@ -65,7 +64,7 @@ def test_an_incomparable_run_says_how_to_train_it_anew(
 def test_a_checkout_of_which_git_tells_nothing_is_noticed(
     done: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Own, "commit", lambda _self: "")
+    monkeypatch.setattr(plan, "commit_here", lambda: "")
     assert "Notice: git tells no commit of this checkout" in done.run()
 
 

@@ -151,7 +151,8 @@ def test_columns() -> None:
         "best_top1,last_top1,mean20_top1,median20_top1,judged_top1,"
         "wall_seconds,images_per_second,device,precision,"
         "data_sha256,split_sha256,initial_weights_sha256,"
-        "own_commit,torchssl_commit,torch_version,schema"
+        "own_commit,torchssl_commit,torch_version,"
+        "source_sha256,processor,threads,taken_from,schema"
     )
     # labels, seed, implementation, iteration, epoch, top1, top5, losses, mask, seconds
     assert ",".join(frames.POINT_COLUMNS) == (

@@ -11,6 +11,9 @@ IMPLEMENTATIONS ?= own torchssl
 ITERATIONS ?=
 DATA_DIR ?=
 RESULTS ?= results
+# What the repository keeps as evidence.
+PUBLISHED ?= results/published
+REFERENCE ?=
 JOBS ?= 1
 RETRIES ?= 2
 PATIENCE ?= 1800
@@ -41,12 +44,12 @@ help:  ## list the targets
 
 setup: $(STAMP) torchssl  ## make .venv and get TorchSSL
 
-compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE EXECUTOR SLURM_CONFIG]
+compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE EXECUTOR SLURM_CONFIG]
 	@$(HARNESS) compare --labels '$(LABELS)' --profile '$(PROFILE)' --seeds '$(SEEDS)' \
 	    --implementations '$(IMPLEMENTATIONS)' --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
 	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)' \
-	    --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)'
+	    --reference '$(REFERENCE)' --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)'
 
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
@@ -58,16 +61,22 @@ report: $(STAMP)  ## write report.html again, and all else that the runs give: [
 	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'
 
 verify: $(STAMP)  ## are all outputs what runs/ give, to the byte: [PROFILE, or STUDY=name; RESULTS]
-	@$(HARNESS) verify --profile '$(PROFILE)' --results '$(RESULTS)' --study '$(STUDY)'
+	@$(HARNESS) verify --profile '$(call named,PROFILE,quick)' --results '$(call named,RESULTS,$(PUBLISHED))' \
+	    --study '$(STUDY)'
 
 diff: $(STAMP)  ## accuracies against BASE=<revision or file>: [ACCEPT="reason" FORMAT PROFILE RESULTS]
-	@$(HARNESS) diff --base '$(BASE)' --profile '$(PROFILE)' --results '$(RESULTS)' \
+	@$(HARNESS) diff --base '$(BASE)' --profile '$(call named,PROFILE,quick)' \
+	    --results '$(call named,RESULTS,$(PUBLISHED))' \
 	    --accept "$$ACCEPT" --format '$(FORMAT)'
+
+publish: $(STAMP)  ## what was measured here becomes the evidence: REASON="..." [PROFILE RESULTS]
+	@$(HARNESS) publish --reason "$$REASON" --profile '$(PROFILE)' --results '$(RESULTS)' \
+	    --published '$(PUBLISHED)'
 
 accuracy-check: setup  ## as CI: verify, diff, fresh comparison: [BASE PROFILE=quick LABELS SEEDS RESULTS]
 	@$(HARNESS) accuracy-check --base '$(or $(BASE),HEAD)' --profile '$(call named,PROFILE,quick)' \
 	    --labels '$(call named,LABELS)' --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' \
-	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+	    --data-dir '$(DATA_DIR)' --results '$(call named,RESULTS,$(PUBLISHED))'
 
 status: $(STAMP)  ## how each run stands, while it runs or later: [PROFILE, or STUDY=name; RESULTS]
 	@$(HARNESS) status --profile '$(PROFILE)' --results '$(RESULTS)' --study '$(STUDY)'
@@ -115,4 +124,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: help setup compare status tensorboard table parity report bench verify diff accuracy-check study test check clean torchssl
+.PHONY: publish help setup compare status tensorboard table parity report bench verify diff accuracy-check study test check clean torchssl

@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from harness.analysis import comparison
-from harness.analysis.comparison import Cell, Paired
+from harness.analysis.comparison import Before
 from harness.runs import origin
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
-
-SUFFIX = " before"  # of a contender's name, for its runs of the version before
-
-
-@dataclass(frozen=True)
-class Before:
-    """One contender at one label count: today's cell, that of the version before, and the pair."""
-
-    now: Cell
-    then: Cell
-    paired: Paired  # today's minus the version before's
-    sources: tuple[str, str]  # short sums of today's code and of the code before
 
 
 def runs_before(runs: Sequence[Run], earlier: Sequence[Run]) -> list[Run]:

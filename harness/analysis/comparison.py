@@ -80,6 +80,16 @@ class Pairing(Paired):
 
 
 @dataclass(frozen=True)
+class Before:
+    """One contender at one label count: today's cell, that of the version before, and the pair."""
+
+    now: Cell
+    then: Cell
+    paired: Paired  # today's minus the version before's
+    sources: tuple[str, str]  # short sums of today's code and of the code before
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Everything that tables and report show of a folder, under one selection rule."""
 
@@ -96,6 +106,7 @@ class Comparison:
     published_apart: Sequence[Row]
     published_data: str
     notes: Sequence[str] = ()  # what a reader must know of where the runs come from
+    before: Sequence[Before] = ()  # against the version of the code before
 
     @property
     def labels(self) -> list[int]:

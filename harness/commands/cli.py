@@ -19,6 +19,7 @@ from harness.commands import bench as bench_command
 from harness.commands import compare as compare_command
 from harness.commands import diff as diff_command
 from harness.commands import parity as parity_command
+from harness.commands import publish as publish_command
 from harness.commands import status as status_command
 from harness.commands import study as study_command
 from harness.commands import table as table_command
@@ -84,6 +85,9 @@ def compare(
     patience: Annotated[
         float, typer.Option(min=1, help="seconds of silence after which a run is tried again")
     ] = Limits.patience,
+    reference: Annotated[
+        str, typer.Option(help="results folder whose finished runs of the reference are taken")
+    ] = "",
     executor: Annotated[str, typer.Option(help="local, or slurm: an array job")] = "local",
     slurm_config: Annotated[Path, typer.Option(help="what is asked of the cluster")] = CONFIGS
     / "slurm.yaml",
@@ -108,6 +112,7 @@ def compare(
         jobs=jobs,
         limits=Limits(retries=retries, patience=patience),
         slurm=slurm.read_settings(slurm_config) if executor == "slurm" else None,
+        reference=Path(reference) if reference else None,
     )
     if not question.implementations:
         raise BadInput(f"IMPLEMENTATIONS: none named; use {' '.join(registry.names())}")
@@ -227,6 +232,24 @@ def diff(
         print(FORMATS[format](found), end="")
     if not found.holds:
         raise CheckFailed("; ".join(found.failures))
+
+
+@app.command()
+def publish(
+    reason: Annotated[str, typer.Option(help="why: recorded with the results")] = "",
+    profile: ProfileOption = "auto",
+    results: ResultsOption = Path("results"),
+    published: PublishedOption = PUBLISHED,
+) -> None:
+    """Make what was measured here the evidence that the repository keeps.
+
+    Verifies the folder, shows how it differs from what is published, and copies runs and outputs
+    with where they come from. Failed, stale and incomparable runs are no evidence.
+
+    Example: python -m harness publish --profile quick --reason "five seeds of one source"
+    """
+    asked = publish_command.Publication(profile, results, published, reason)
+    publish_command.publish(asked, Terminal())
 
 
 @app.command("accuracy-check")

@@ -77,3 +77,9 @@ def accept(
         accepted.write(folder, content)
         table.write(folder, profile)
     return against(folder, profile, diff.base)[0]
+
+
+def published(folder: Path) -> pd.DataFrame:
+    """The table that stands in a published folder. Raises BadInput."""
+    path = folder / outputs.TABLE
+    return base_table.read(path.read_bytes(), str(path))

@@ -23,7 +23,7 @@ class Contender(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = Field(1, alias="schema")
+    schema_version: Literal[1] = Field(alias="schema", default=1)
     name: str  # in folders, files and tables
     title: str
     implementation: str

@@ -13,6 +13,11 @@ from harness.report import wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
+BEFORE = (
+    "The code that trained has changed since; the runs before it are kept in `runs/earlier/`, each "
+    "under the sum of its source."
+)
+
 
 def render(comparison: Comparison) -> str:
     """Accuracies under one rule, differences, published rows, runs and their sums."""
@@ -22,6 +27,7 @@ def render(comparison: Comparison) -> str:
         "\n".join(_accuracies(comparison)),
         f"Selection: {wording.selection_rule(comparison)}. {wording.SPREAD}",
         *comparison.notes,
+        *_before(comparison),
         *_differences(comparison),
         *_gains(comparison),
         *_published(comparison),
@@ -58,6 +64,25 @@ def _accuracies(comparison: Comparison) -> list[str]:
         cells = [wording.published(row, count) for count in labels]
         lines.append(line([f"published: {text(row.source)}", *cells]))
     return lines
+
+
+def _before(comparison: Comparison) -> list[str]:
+    if not comparison.before:
+        return []
+    lines = [
+        "| labelled | contender | now | before | by seed | mean ± SD | 95% interval |",
+        "| ---: | --- | ---: | ---: | --- | ---: | ---: |",
+    ]
+    for one in comparison.before:
+        cells = [
+            str(one.paired.labels),
+            f"{one.paired.implementation} {one.sources[0]}, before {one.sources[1]}",
+            wording.value(one.now),
+            wording.value(one.then),
+            *sample_cells(one.paired.differences, one.paired.sample),
+        ]
+        lines.append(line(cells))
+    return ["## Against the version before", "\n".join(lines), BEFORE]
 
 
 def _differences(comparison: Comparison) -> list[str]:

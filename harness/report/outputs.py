@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.analysis import comparison, frames, published, selection
+from harness.analysis import before, comparison, frames, published, selection
 from harness.analysis.comparison import Comparison
 from harness.analysis.results import Key, Results
 from harness.experiment import profile as profiles
@@ -73,7 +73,8 @@ def build(results: Results, profile: Profile) -> dict[str, bytes]:
     main = compare(results, profile)
     others = [compare(results, profile, rule) for rule in selection.RULES if rule != main.rule]
     points = frames.points_frame(results.runs)
-    drawn = _draw(main, points[points["status"] == Status.DONE.value], results.predictions)
+    done = points[points["status"] == Status.DONE.value]
+    drawn = _draw(main, done, _points_before(results), results.predictions)
     content = _tables(results, main)
     pictures = []
     for name, picture in drawn.items():
@@ -105,7 +106,12 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
         published.load(),
         rule,
     )
-    return replace(compared, notes=wording.notes(results))
+    earlier = before.runs_before(results.runs, results.earlier)
+    return replace(
+        compared,
+        notes=wording.notes(results),
+        before=before.compare(results.runs, earlier, compared.rule),
+    )
 
 
 def _tables(results: Results, main: Comparison) -> dict[str, bytes]:
@@ -121,6 +127,7 @@ def _tables(results: Results, main: Comparison) -> dict[str, bytes]:
 def _draw(
     main: Comparison,
     points: pd.DataFrame,
+    earlier: pd.DataFrame,
     judged: Mapping[Key, Predictions],
 ) -> dict[str, Figure]:
     titles = {name: one.title for name, one in main.contenders.items()}
@@ -129,7 +136,10 @@ def _draw(
     caption = f"{network}: EMA weights on the test set"
     drawn = {
         "accuracy-vs-epoch": curves.accuracy_vs_epoch(
-            points, titles, caption, main.published_beside
+            pd.concat([points, earlier]) if len(earlier) else points,
+            titles | _titles_before(earlier, titles),
+            caption,
+            main.published_beside,
         ),
         "accuracy-vs-time": curves.accuracy_vs_time(
             points, titles, f"{caption}; {', '.join(sorted(devices)) or 'no device'}"
@@ -147,3 +157,14 @@ def _draw(
 def _against(main: Comparison) -> dict[str, str]:
     """Each contender that is to be as good as another, and that other."""
     return {name: one.held_against for name, one in main.contenders.items() if one.held_against}
+
+
+def _points_before(results: Results) -> pd.DataFrame:
+    """The evaluations of the version before, under names of their own."""
+    points = frames.points_frame(before.runs_before(results.runs, results.earlier))
+    return points.assign(implementation=points["implementation"].astype(str) + curves.BEFORE)
+
+
+def _titles_before(points: pd.DataFrame, titles: Mapping[str, str]) -> dict[str, str]:
+    names = sorted(set(points["implementation"]))
+    return {name: f"{titles[name.removesuffix(curves.BEFORE)]}, before" for name in names}

@@ -39,14 +39,25 @@ SETTINGS: dict[Any, Any] = {
 }
 ACCURACY, MASK = "top-1 accuracy, %", "mask: share above threshold"
 LOSSES = {"loss_x": "labelled loss", "loss_u": "unlabelled loss", "mask": MASK}
+BEFORE = " before"  # behind the name of a contender: its runs of the version before
 CLOSE = 6.0  # percent: texts of nearer ends would lie over each other
 TOPS = {ACCURACY: 100, MASK: 1}
 LINE = 0.2  # inches of the legend
 
 
 def styles(titles: dict[str, str]) -> list[tuple[str, str, Style]]:
-    """(name, title, style) of each implementation, in this order: the same in every figure."""
-    return [(*item, style) for item, style in zip(titles.items(), cycle(STYLES))]
+    """(name, title, style) of each contender, in this order: the same in every figure.
+
+    Its runs of the version before have its colour, in faint dots.
+    """
+    now = {name: title for name, title in titles.items() if not name.endswith(BEFORE)}
+    given = dict(zip(now, cycle(STYLES)))
+    before = {
+        name: given[name.removesuffix(BEFORE)]._replace(linestyle=":", marker="")
+        for name in titles
+        if name.endswith(BEFORE)
+    }
+    return [(name, title, {**given, **before}[name]) for name, title in titles.items()]
 
 
 def accuracy_vs_epoch(

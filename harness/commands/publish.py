@@ -1,0 +1,136 @@
+"""publish: what was measured here becomes the evidence that the repository keeps."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.analysis import accepted, diff, provenance, results, selection
+from harness.analysis.provenance import Provenance
+from harness.analysis.results import Results
+from harness.commands import diff as diff_command
+from harness.commands import table, verify
+from harness.commands.terminal import Terminal
+from harness.errors import BadInput, CheckFailed
+from harness.experiment.profile import Profile
+from harness.implementations.source import commit_here
+from harness.report import outputs
+from harness.runs.execution.lock import only_one
+from harness.runs.folder import run_folders
+from harness.runs.manifest import Status
+from harness.runs.taking import copy_run
+
+# Made by commands of their own, and evidence where they are.
+BESIDE = ("parity.json", "step-drift.*", "bench.*", accepted.FILE)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What is to be published, where to, and why."""
+
+    profile: str
+    results: Path
+    published: Path
+    reason: str
+
+
+def publish(asked: Publication, terminal: Terminal) -> None:
+    """Verify the folder, show how it differs from what is published, and copy it.
+
+    A published cell that is not measured here stays as it is, if it is of the same source.
+    Raises BadInput, or CheckFailed where the folder holds what may not be published; nothing is
+    written then.
+    """
+    reason = " ".join(asked.reason.split())
+    if not reason:
+        raise BadInput('REASON: empty; say why these results are published: REASON="..."')
+    folder, profile = table.existing(asked.results, asked.profile)
+    target = asked.published / profile.name
+    if target.resolve() == folder.resolve():
+        raise BadInput(f"RESULTS {asked.results}: is what is published; name what was measured")
+    verify.require(verify.check(folder, profile))
+    found = results.read(folder)
+    _require_whole(found)
+    commit = commit_here()
+    if not commit or commit.endswith("-dirty"):
+        raise BadInput(
+            "publish: the source is not a commit of git (see 'git status'); commit what trained "
+            "these runs first"
+        )
+    with only_one(target, terminal.say):
+        _show_diff(found, target, profile, terminal)
+        sources = _sources(found, target)
+        _copy(folder, target)
+        today = datetime.now(UTC).date().isoformat()
+        content = Provenance(date=today, reason=reason, commit=commit, sources=sources)
+        provenance.write(target, content)
+        table.write(target, profile)
+    for cell in _missing(found):
+        terminal.say(f"not measured yet: {cell}")
+    terminal.say(f"{target}: published; commit it with its reason")
+
+
+def _require_whole(found: Results) -> None:
+    """Raise CheckFailed for a run that is no evidence."""
+    for run in found.runs:
+        if run.status is not Status.DONE:
+            why = f" ({run.reason})" if run.reason else ""
+            raise CheckFailed(
+                f"{found.folder / 'runs' / run.name}: {run.status.value}{why}; run 'make compare' "
+                "again, or move it away"
+            )
+
+
+def _show_diff(found: Results, target: Path, profile: Profile, terminal: Terminal) -> None:
+    """How the accuracies stand to those that are published, by seed."""
+    if not (target / outputs.TABLE).is_file():
+        terminal.say(f"{target}: nothing is published there yet")
+        return
+    before = diff_command.published(target)
+    after, _ = diff_command.now(found.folder, profile)
+    counts = [len(run.points) for run in found.runs]
+    rule = selection.in_use(profile.selection, counts)
+    rows = diff.cells(before, after, profile, rule)
+    shown = diff.Diff(str(target), rule, rows)
+    terminal.table(f"{found.folder} against {target}", diff.COLUMNS, diff.texts(shown))
+
+
+def _sources(found: Results, target: Path) -> dict[str, str]:
+    """The source of each contender; what is published of other source gives way as a whole.
+
+    Published runs of a contender whose source is another are removed: they are in git's history.
+    """
+    mine = {run.manifest.implementation: run.manifest.source_sha256 for run in found.runs}
+    before = provenance.read(target)
+    kept = dict(before.sources) if before is not None else {}
+    for folder in run_folders(target / "runs"):
+        name = folder.name.split("-", 2)[2]
+        if kept.get(name, "") != mine.get(name, kept.get(name, "")) or not kept.get(name):
+            shutil.rmtree(folder)
+    there = {path.name.split("-", 2)[2] for path in run_folders(target / "runs")}
+    return {name: source for name, source in kept.items() if name in there} | mine
+
+
+def _copy(folder: Path, target: Path) -> None:
+    (target / "runs").mkdir(parents=True, exist_ok=True)
+    for source in run_folders(folder / "runs"):
+        shutil.rmtree(target / "runs" / source.name, ignore_errors=True)
+        copy_run(source, target / "runs" / source.name)
+    for pattern in BESIDE:
+        for path in folder.glob(pattern):
+            shutil.copy2(path, target / path.name)
+
+
+def _missing(found: Results) -> list[str]:
+    """The label counts and seeds that one contender has and another lacks."""
+    by_name: dict[str, set[tuple[int, int]]] = {}
+    for run in found.runs:
+        by_name.setdefault(run.manifest.implementation, set()).add(run.key)
+    every = set().union(*by_name.values()) if by_name else set()
+    return [
+        f"{labels} labels, seed {seed}, {name}"
+        for name, keys in by_name.items()
+        for labels, seed in sorted(every - keys)
+    ]

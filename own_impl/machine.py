@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import resource
+from pathlib import Path
 
 import torch
 
@@ -46,6 +48,16 @@ def notice(config: Config, device: torch.device) -> str | None:
         "this processor has no bf16 arithmetic: torch emulates it, many times slower than "
         "--precision fp32"
     )
+
+
+def processor() -> str:
+    """The name of the CPU, as the kernel has it; '' where it does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def peak_memory(device: torch.device) -> tuple[int, int | None]:

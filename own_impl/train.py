@@ -148,6 +148,8 @@ def open_run(
         parameters=sum(p.numel() for p in model.network.parameters()),
         device=torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         torch_version=str(torch.__version__),
+        threads=torch.get_num_threads(),
+        processor=machine.processor(),
     )
     # So that a run stopped at any moment can go on.
     checkpoint.save(config.out / "checkpoint.pt", model, 0.0)

@@ -189,6 +189,8 @@ class TorchSSL(Implementation):
             torch_version=content["torch_version"],
             device=content["device"],
             shims=tuple(content["shims"]),
+            threads=content.get("threads"),
+            processor=content.get("processor", ""),
         )
 
     def settings(self, folder: Path) -> dict[str, Resolved]:

@@ -103,6 +103,16 @@ def network_builder(depth: int, widen_factor: int) -> Any:
     )
 
 
+def processor() -> str:
+    """The name of the CPU, as the kernel has it; '' where it does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "")
+
+
 def export_final_weights(checkpoint: Path, out: Path) -> None:
     """The weights that TorchSSL evaluates: moving average and batch-norm statistics."""
     import torch
@@ -137,6 +147,8 @@ def _witness_training(arguments: argparse.Namespace) -> None:
             "shims": shims,
             "device": "cpu" if "cuda-on-cpu" in shims else torch.cuda.get_device_name(),
             "torch_version": str(torch.__version__),
+            "threads": torch.get_num_threads(),
+            "processor": processor(),
         }
         if args.resume:
             used = _facts_of_resumption(arguments.facts, used, self.it)

@@ -1,0 +1,220 @@
+"""A number belongs to the code that made it: what is trained again, kept, taken and published."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.analysis import provenance, results
+from harness.commands import publish, table, verify
+from harness.commands.publish import Publication
+from harness.commands.terminal import Terminal
+from harness.errors import BadInput, CheckFailed, HarnessError
+from harness.experiment import profile
+from harness.implementations import registry
+from harness.implementations.source import imported_files
+from harness.runs.manifest import Status
+from tests.conftest import REPOSITORY
+from tests.faults.comparison import NAME, Comparison
+from tests.helpers import made
+
+QUICK = profile.load("quick")
+BOTH = ["fake", "fake_baseline"]
+
+
+@pytest.fixture
+def case(tmp_path: Path, data_dir: Path, fake: None, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    monkeypatch.setenv("FAKE_SOURCE", "one")
+    return Comparison(tmp_path / "results", data_dir)
+
+
+def test_a_changed_source_is_trained_anew_and_the_run_before_is_kept(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.run()
+    before = case.manifest()
+    monkeypatch.setenv("FAKE_SOURCE", "two")
+    text = case.run()
+    assert f"{NAME}: made by source {before['source_sha256'][:7]}, now it is" in text
+    assert case.manifest()["source_sha256"] != before["source_sha256"]
+    [kept] = (case.folder / "runs/earlier").glob(f"*/{NAME}/manifest.json")
+    assert json.loads(kept.read_text()) == before
+    assert "## Against the version before" in text
+    assert "+0.00" in (case.folder / "report.html").read_text()
+    assert verify.check(case.folder, QUICK) == []
+
+
+def test_an_unchanged_source_is_not_trained_again(case: Comparison) -> None:
+    case.run()
+    assert "Nothing to do: all 1 runs are done." in case.run()
+
+
+def test_code_that_is_as_it_was_has_its_runs_back(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.run()
+    started = case.manifest()["starts"]
+    monkeypatch.setenv("FAKE_SOURCE", "two")
+    case.run()
+    monkeypatch.setenv("FAKE_SOURCE", "one")
+    text = case.run()
+    assert "back it comes" in text and "Nothing to do: all 1 runs are done." in text
+    assert case.manifest()["starts"] == started
+
+
+def test_without_training_a_run_of_other_code_is_stale_and_in_no_mean(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.run(seeds=[0, 1])
+    monkeypatch.setenv("FAKE_SOURCE", "two")
+    table.write(case.folder, QUICK)
+    assert set(case.table()["status"]) == {"stale"}
+    text = (case.folder / "table.md").read_text()
+    assert "| Fake | stale |" in text and "'make compare' trains it anew" in text
+    assert verify.check(case.folder, QUICK) == []
+
+
+def test_a_cell_never_mixes_sources(case: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    case.run(seeds=[0])
+    monkeypatch.setenv("FAKE_SOURCE", "two")
+    case.run(seeds=[1])
+    found = {run.manifest.seed: run.status for run in results.load_all(case.folder)}
+    assert found == {0: Status.STALE, 1: Status.DONE}
+
+
+def test_a_run_that_was_stopped_is_not_finished_by_other_code(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "steady-says")
+    monkeypatch.setenv("FAKE_SAYS", "the loss is out")
+    case.run(limits=case.question["limits"].__class__(retries=0))
+    monkeypatch.delenv("FAKE_MODE")
+    monkeypatch.setenv("FAKE_SOURCE", "two")
+    text = case.run()
+    assert f"{NAME}: its source changed since it was begun; training it anew" in text
+    assert case.manifest()["attempt"] == 2
+
+
+def test_another_torch_makes_a_run_stale(tmp_path: Path) -> None:
+    made.results(tmp_path, seeds=(0, 1))
+    path = tmp_path / "runs/40-seed0-own/manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["facts"]["torch_version"] = "2.11.0"
+    manifest["started"] = "2025-01-01T00:00:00+00:00"
+    path.write_text(json.dumps(manifest))
+    found = {(r.manifest.implementation, r.manifest.seed): r for r in results.load_all(tmp_path)}
+    assert found["own", 0].status is Status.STALE
+    assert "made with torch 2.11, now it is 2.14" in found["own", 0].reason
+    assert found["own", 1].status is Status.DONE
+
+
+def test_training_is_summed_by_what_it_imports(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "own_impl", tmp_path / "own_impl")
+
+    def files() -> set[str]:
+        found = imported_files(tmp_path, "own_impl.__main__")
+        return {path.relative_to(tmp_path).as_posix() for path in found}
+
+    before = files()
+    assert {"own_impl/train.py", "own_impl/views/operations.py", "own_impl/step.py"} <= before
+    assert not [name for name in before if name.startswith("own_impl/answers/")]
+    (tmp_path / "own_impl/extra.py").write_text("X = 1\n")
+    assert files() == before
+    train = tmp_path / "own_impl/train.py"
+    train.write_text(
+        train.read_text() + "\n\ndef late() -> None:\n    from own_impl import extra\n"
+    )
+    assert files() == before | {"own_impl/extra.py"}
+
+
+def test_the_sum_is_of_content_and_not_of_line_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.implementations import own
+
+    shutil.copytree(REPOSITORY / "own_impl", tmp_path / "own_impl")
+    monkeypatch.setattr(own, "REPOSITORY", tmp_path)
+    side = registry.create("own")
+    before = side.source_sha256()
+    step, judge = tmp_path / "own_impl/step.py", tmp_path / "own_impl/answers/judge.py"
+    step.write_bytes(step.read_bytes().replace(b"\n", b"\r\n"))
+    judge.write_text(judge.read_text() + "# a word\n")
+    assert side.source_sha256() == before
+    step.write_text(step.read_text() + "# a word\n")
+    assert side.source_sha256() != before
+
+
+def test_finished_runs_are_taken_from_another_folder(case: Comparison, tmp_path: Path) -> None:
+    case.run(seeds=[0, 1])
+    other = Comparison(tmp_path / "other", case.question["data_dir"])  # type: ignore[arg-type]
+    text = other.run(seeds=[0, 1], reuse=case.results)
+    assert f"{NAME}: taken from {case.results}" in text
+    assert "Nothing to do: all 2 runs are done." in text
+    assert other.manifest()["taken"]["folder"] == str(case.results)
+    assert set(other.table()["taken_from"]) == {str(case.results)}
+    assert other.table()["wall_seconds"].isna().all()
+    assert f"{NAME} was not trained here: it was taken from {case.results}" in text
+
+
+def test_a_folder_of_other_terms_is_refused(case: Comparison, tmp_path: Path) -> None:
+    case.run()
+    other = Comparison(tmp_path / "other", case.question["data_dir"])  # type: ignore[arg-type]
+    text = other.run(iterations=40, reuse=case.results)
+    assert "error 2: REFERENCE" in text and "done with iterations = 60, asked for is 40" in text
+    text = other.run(reuse=tmp_path / "nowhere")
+    assert "error 2: REFERENCE" in text and "no runs of profile quick" in text
+
+
+def asked(case: Comparison, published: Path, reason: str = "why not") -> Publication:
+    return Publication("quick", case.results, published, reason)
+
+
+def test_what_is_published_is_verified_evidence(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
+    case.run(seeds=[0, 1])
+    published = tmp_path / "published"
+    publish.publish(asked(case, published), Terminal())
+    found = provenance.read(published / "quick")
+    assert found is not None and (found.reason, found.commit) == ("why not", "c" * 40)
+    assert found.sources == {"fake": case.manifest()["source_sha256"]}
+    monkeypatch.setenv("FAKE_SOURCE", "two")  # evidence is of the code that it names
+    assert verify.check(published / "quick", QUICK) == []
+    case.run(seeds=[0])
+    case_runs = case.folder / "runs"
+    shutil.rmtree(case_runs / "40-seed1-fake")
+    table.write(case.folder, QUICK)
+    publish.publish(asked(case, published, "other code"), Terminal())
+    runs = sorted(path.name for path in (published / "quick/runs").glob("*-seed*"))
+    assert runs == ["40-seed0-fake"], "a published cell mixes sources"
+
+
+@pytest.mark.parametrize("fault", ["no reason", "failed", "stale", "altered", "dirty"])
+def test_what_is_no_evidence_is_not_published(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40 + "-dirty" * (fault == "dirty"))
+    if fault == "failed":
+        monkeypatch.setenv("FAKE_MODE", "short")
+    case.run()
+    if fault == "stale":
+        monkeypatch.setenv("FAKE_SOURCE", "two")
+        table.write(case.folder, QUICK)
+    if fault == "altered":
+        (case.folder / "table.md").write_text("better")
+    errors: dict[str, tuple[type[HarnessError], str]] = {
+        "no reason": (BadInput, "REASON: empty"),
+        "failed": (CheckFailed, "failed .*make compare"),
+        "stale": (CheckFailed, "stale .*make compare"),
+        "altered": (CheckFailed, r"table\.md:1: has"),
+        "dirty": (BadInput, "not a commit of git"),
+    }
+    error, message = errors[fault]
+    with pytest.raises(error, match=message):
+        reason = " " if fault == "no reason" else "why not"
+        publish.publish(asked(case, tmp_path / "published", reason), Terminal())
+    assert not (tmp_path / "published/quick/runs").exists()

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from own_impl import data_layout
 from own_impl.config import Config
 
 Images = NDArray[np.uint8]
@@ -137,19 +138,10 @@ def _labelled_indices(config: Config, labels: Labels) -> Labels:
 
 
 def _layout(root: Path) -> tuple[Images, Labels, Images, Labels]:
-    from torchvision.datasets import CIFAR10  # takes seconds to load
-
-    class AnySums(CIFAR10):  # type: ignore[misc]  # torchvision is untyped
-        """CIFAR-10's layout with files of any content: the user named the folder."""
-
-        train_list: ClassVar = [[name, None] for name, _ in CIFAR10.train_list]
-        test_list: ClassVar = [[name, None] for name, _ in CIFAR10.test_list]
-        meta: ClassVar = CIFAR10.meta | {"md5": None}
-
     try:
-        return _arrays(AnySums(str(root), train=True), AnySums(str(root), train=False))
-    except Exception as error:  # whatever a damaged pickle raises
-        raise DataError(f"--data-dir {root}: no readable cifar-10-batches-py ({error})") from error
+        return data_layout.read(root)
+    except data_layout.LayoutError as error:
+        raise DataError(f"--data-dir {root}: {error}; use CIFAR-10's python layout") from error
 
 
 def _cifar10() -> tuple[Images, Labels, Images, Labels]:

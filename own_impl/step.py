@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from own_impl.algorithms.parts import Losses
+from own_impl.algorithms.schedule import learning_rate
 from own_impl.config import Config
 from own_impl.finite import FiniteCheck
 from own_impl.network.ema import Ema
 from own_impl.network.forward import ForwardPass
 from own_impl.network.memory_format import memory_format
-from own_impl.schedule import learning_rate
 
 
 def make_optimizer(network: nn.Module, config: Config) -> torch.optim.SGD:

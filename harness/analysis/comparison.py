@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis import selection, statistics
-from harness.analysis.published import Published, Row
+from harness.analysis.published import Citation, Published
 from harness.analysis.results import Key
 from harness.analysis.statistics import Equivalence, McNemar, Sample
 from harness.errors import BadInput
@@ -102,8 +102,8 @@ class Comparison:
     pairings: Sequence[Pairing]
     gains: Sequence[Paired]  # what a contender has over its baselines
     contenders: Mapping[str, Contender]
-    published_beside: Sequence[Row]  # same data set, same rule
-    published_apart: Sequence[Row]
+    published_beside: Sequence[Citation]  # same data set, same rule
+    published_apart: Sequence[Citation]
     published_data: str
     notes: Sequence[str] = ()  # what a reader must know of where the runs come from
     before: Sequence[Before] = ()  # against the version of the code before

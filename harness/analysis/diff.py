@@ -34,7 +34,7 @@ COLUMNS_ARE = (
 
 
 @dataclass(frozen=True)
-class Row:
+class DiffRow:
     """One cell, paired by seed: means over `seeds` in percent, tolerance in points.
 
     `seeds` are those that both sides have done, with an accuracy. Without any, the mean of a side
@@ -65,7 +65,7 @@ class Diff:
 
     base: str
     rule: str
-    rows: Sequence[Row]
+    rows: Sequence[DiffRow]
     stale: str = ""
 
     @property
@@ -89,7 +89,7 @@ def cells(
     profile: Profile,
     rule: str,
     accepted: Accepted | None = None,
-) -> list[Row]:
+) -> list[DiffRow]:
     """Every cell of either table: label counts in order, then implementations."""
     keys = {
         (int(labels), str(name))
@@ -145,7 +145,7 @@ def _row(
     profile: Profile,
     rule: str,
     accepted: Accepted,
-) -> Row:
+) -> DiffRow:
     before, after = (_of(frame, key) for frame in (old, new))
     then, here = (_accuracies(frame, rule) for frame in (before, after))
     row = _means(key, then, here, profiles.at(profile.tolerance, key[0]))
@@ -168,7 +168,7 @@ def _row(
     return replace(row, verdict=ACCEPTED, note=_joined([known.reason, added]))
 
 
-def _means(key: tuple[int, str], then: Accuracies, here: Accuracies, tolerance: float) -> Row:
+def _means(key: tuple[int, str], then: Accuracies, here: Accuracies, tolerance: float) -> DiffRow:
     """The numbers of a cell, as if it were new."""
     seeds = sorted(seed for seed, value in then.items() if None not in (value, here.get(seed)))
     if seeds:
@@ -176,7 +176,7 @@ def _means(key: tuple[int, str], then: Accuracies, here: Accuracies, tolerance: 
     else:
         old = None if here else _mean(list(then.values()))
         new = None if then else _mean(list(here.values()))
-    return Row(*key, old, new, tolerance, NEW, seeds=tuple(seeds))
+    return DiffRow(*key, old, new, tolerance, NEW, seeds=tuple(seeds))
 
 
 def _failure(
@@ -276,7 +276,7 @@ def _short(values: set[object]) -> str:
     return "/".join(sorted(texts))
 
 
-def _is(change: Change, row: Row, rule: str) -> bool:
+def _is(change: Change, row: DiffRow, rule: str) -> bool:
     return (change.labels, change.implementation, change.rule, change.old, change.new) == (
         row.labels, row.implementation, rule, row.old, row.new,
     )  # fmt: skip

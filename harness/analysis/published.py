@@ -11,7 +11,7 @@ from harness.experiment import settings_file
 from harness.experiment.settings_file import CONFIGS
 
 
-class Row(BaseModel):
+class Citation(BaseModel):
     """One source: accuracies and sample deviations in percent, by label count."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,9 +32,9 @@ class Published(BaseModel):
 
     schema_version: Literal[1] = Field(alias="schema")
     data: str
-    rows: tuple[Row, ...]
+    rows: tuple[Citation, ...]
 
-    def of(self, data: str, selection: str) -> list[Row]:
+    def of(self, data: str, selection: str) -> list[Citation]:
         """Rows that may stand beside results on `data` under `selection`: the same rule only."""
         return [row for row in self.rows if self.data == data and row.selection == selection]
 

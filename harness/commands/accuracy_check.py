@@ -11,7 +11,7 @@ from harness.analysis import base_table, diff, selection
 from harness.analysis.diff import Diff
 from harness.commands import diff as diff_command
 from harness.commands import verify
-from harness.commands.compare import Question, compare
+from harness.commands.compare import CompareQuestion, compare
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, Incomplete, NoRuns
 from harness.experiment import profile
@@ -25,7 +25,7 @@ SUMMARY, FRESH = "summary.md", "fresh"
 
 
 @dataclass(frozen=True)
-class Check:
+class AccuracyQuestion:
     """What is checked: `results/<profile>` against `base`, and again with `labels` and `seeds`.
 
     None: all committed label counts, the first committed seed. `out` is ours, and is emptied of
@@ -52,7 +52,7 @@ class Summary:
     lost: list[str] = field(default_factory=list)
 
 
-def run(check: Check, terminal: Terminal) -> None:
+def run(check: AccuracyQuestion, terminal: Terminal) -> None:
     """All three steps whatever comes of each; the summary is in `<out>/summary.md`.
 
     Raises CheckFailed if any found a difference, else Incomplete if a fresh run gave no accuracy,
@@ -76,7 +76,7 @@ def run(check: Check, terminal: Terminal) -> None:
         raise Incomplete("; ".join(findings.lost))
 
 
-def _question(check: Check, settings: Profile, folder: Path) -> Question:
+def _question(check: AccuracyQuestion, settings: Profile, folder: Path) -> CompareQuestion:
     """The fresh comparison; only of what is committed. Raises BadInput for anything else."""
     committed, _ = diff_command.now(folder, settings)
     if not len(committed):
@@ -94,7 +94,7 @@ def _question(check: Check, settings: Profile, folder: Path) -> Question:
             if value not in there[option]:
                 known = " ".join(map(str, there[option]))
                 raise BadInput(f"{option} {value}: not in {folder}; use {known}")
-    return Question(
+    return CompareQuestion(
         labels=asked["LABELS"],
         seeds=asked["SEEDS"],
         implementations=sorted(set(committed["implementation"])),
@@ -106,7 +106,7 @@ def _question(check: Check, settings: Profile, folder: Path) -> Question:
     )
 
 
-def _verify(check: Check, folder: Path, settings: Profile, findings: Summary) -> None:
+def _verify(check: AccuracyQuestion, folder: Path, settings: Profile, findings: Summary) -> None:
     differences = verify.check(folder, settings)
     findings.lines += ["## Outputs from the committed runs", ""]
     if differences:
@@ -116,7 +116,7 @@ def _verify(check: Check, folder: Path, settings: Profile, findings: Summary) ->
         findings.lines += [f"✓ every file in `{folder.name}/` is what its runs give, to the byte"]
 
 
-def _diff(check: Check, folder: Path, settings: Profile, findings: Summary) -> None:
+def _diff(check: AccuracyQuestion, folder: Path, settings: Profile, findings: Summary) -> None:
     findings.lines += ["", "## Committed accuracies against the base", ""]
     try:
         found, _ = diff_command.against(folder, settings, check.base)
@@ -128,7 +128,11 @@ def _diff(check: Check, folder: Path, settings: Profile, findings: Summary) -> N
 
 
 def _fresh(
-    question: Question, folder: Path, settings: Profile, findings: Summary, terminal: Terminal
+    question: CompareQuestion,
+    folder: Path,
+    settings: Profile,
+    findings: Summary,
+    terminal: Terminal,
 ) -> None:
     findings.lines += ["## A fresh comparison against the committed accuracies", ""]
     shutil.rmtree(question.results, ignore_errors=True)

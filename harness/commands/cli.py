@@ -101,7 +101,7 @@ def compare(
     """
     if executor not in EXECUTORS:
         raise BadInput(f"EXECUTOR {executor}: unknown; use {', '.join(EXECUTORS)}")
-    question = compare_command.Question(
+    question = compare_command.CompareQuestion(
         labels=arguments.whole_numbers("LABELS", labels),
         seeds=arguments.whole_numbers("SEEDS", seeds),
         implementations=list(dict.fromkeys(implementations.split())),
@@ -266,7 +266,7 @@ def check_accuracy(
     ),
 ) -> None:
     """What CI runs: verify, diff against BASE, and a fresh comparison within tolerance."""
-    check = accuracy_check.Check(
+    check = accuracy_check.AccuracyQuestion(
         base=base,
         profile=profile,
         results=results,

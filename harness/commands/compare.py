@@ -22,7 +22,7 @@ from harness.runs.manifest import Status
 
 
 @dataclass(frozen=True)
-class Question:
+class CompareQuestion:
     """What the user asked for."""
 
     labels: Sequence[int]
@@ -44,7 +44,7 @@ class Question:
         return Means(self.jobs, self.limits, self.slurm)
 
 
-def compare(question: Question, terminal: Terminal) -> None:
+def compare(question: CompareQuestion, terminal: Terminal) -> None:
     """The whole comparison; whatever was finished before is kept and not run again.
 
     Raises BadInput before anything is written, and Incomplete after everything that could be done
@@ -80,7 +80,7 @@ def compare(question: Question, terminal: Terminal) -> None:
     plan.require_done(places, kept=lambda run: run.status is Status.DONE)
 
 
-def _open(question: Question) -> Experiment:
+def _open(question: CompareQuestion) -> Experiment:
     slurm = question.slurm
     # Of the cluster's nodes, whatever this machine has.
     device = "cuda" if slurm is not None and slurm.gpus else ""

@@ -45,7 +45,7 @@ class Contender(BaseModel):
         return other if other != self.name else ""
 
 
-class Comparison(BaseModel):
+class ComparisonFile(BaseModel):
     """`configs/comparison.yaml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +56,7 @@ class Comparison(BaseModel):
 
 def reference() -> str:
     """The contender that others are held against. Raises BadInput for a wrong file."""
-    return settings_file.read(CONFIGS / "comparison.yaml", Comparison).reference
+    return settings_file.read(CONFIGS / "comparison.yaml", ComparisonFile).reference
 
 
 def names() -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.analysis import frames
 from harness.analysis.comparison import Cell, Comparison, Pairing
-from harness.analysis.published import Row
+from harness.analysis.published import Citation
 from harness.analysis.statistics import Sample
 from harness.report import wording
 
@@ -73,7 +73,7 @@ def _cell(cell: Cell, told: int | None) -> str:
     return f"${sample.mean:.2f}{spread}${n}{escape(wording.lost(cell))}"
 
 
-def _published(row: Row, labels: int) -> str:
+def _published(row: Citation, labels: int) -> str:
     if labels not in row.accuracy:
         return ""
     spread = f" \\pm {row.deviation[labels]:.2f}" if labels in row.deviation else ""

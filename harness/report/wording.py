@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from harness.analysis import selection
 from harness.analysis.comparison import Before, Cell, Comparison, FinalWeights, Paired, Pairing
-from harness.analysis.published import Row
+from harness.analysis.published import Citation
 from harness.analysis.results import Results
 from harness.analysis.statistics import Equivalence, Verdict, sign
 
@@ -63,7 +63,7 @@ def lost(cell: Cell) -> str:
     return f", {len(cell.lost)} {'/'.join(sorted(set(cell.lost)))}" if cell.lost else ""
 
 
-def published(row: Row, labels: int) -> str:
+def published(row: Citation, labels: int) -> str:
     """`86.19 ± 3.37 (n=5)`; empty where the source has no such number."""
     if labels not in row.accuracy:
         return ""

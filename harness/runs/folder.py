@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
-from harness.errors import BadInput, HarnessError, LogError
+from harness.errors import BadInput, LogError
 from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence, Point, Resolved
@@ -203,7 +203,7 @@ def read_run(folder: Path, manifest: Manifest) -> tuple[Run, Exception | None]:
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
         check_none_is_lost(points, manifest, implementation.log(attempt))
         settings = implementation.settings(attempt)
-    except (HarnessError, KeyError) as error:
+    except Exception as error:  # whatever one implementation's reading of it raises
         problem = error
     return Run(manifest, tuple(points), manifest.status, manifest.reason, settings), problem
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from harness.errors import BadInput, Incomplete
+from harness.errors import BadInput, HarnessError, Incomplete
 from harness.runs import attempt
 from harness.runs.attempt import Context, Limits
 from harness.runs.execution.child import Slot
@@ -33,7 +33,14 @@ def train(
     stop = stop or threading.Event()
     context = Context(planned.folder, watcher, limits, slot or Slot(), stop, planned.title)
     with only_one(planned.folder, what="run"):
-        _try(planned, context)
+        try:
+            _try(planned, context)
+        except HarnessError:
+            raise
+        except Exception as error:  # a defect of one implementation fails its run and no other
+            reason = f"unexpected {type(error).__name__} in {planned.side.name}: {error}"
+            _record(planned, Status.FAILED, reason)
+            watcher.say(f"{planned.title}: failed: {reason}")
     if stop.is_set():
         raise Incomplete(f"{planned.title}: interrupted; the same command goes on with it")
 

@@ -20,7 +20,7 @@ import pandas as pd
 from rich.console import Console
 
 from harness.commands import compare as pipeline
-from harness.commands.compare import Question
+from harness.commands.compare import CompareQuestion as Question
 from harness.commands.terminal import Terminal
 from harness.errors import HarnessError
 from harness.experiment.profile import load

@@ -1,6 +1,7 @@
 """Batch files that are not as CIFAR-10's, and others that are though they look different.
 
-Each is a change of one batch as `harness.experiment.data.write_layout` writes it: rows and a list of labels.
+Each is a change of one batch as `harness.experiment.data.write_layout` writes it: rows and a list
+of labels.
 """
 
 from __future__ import annotations

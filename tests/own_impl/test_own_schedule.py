@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from own_impl.schedule import learning_rate
+from own_impl.algorithms.schedule import learning_rate
 
 
 def test_starts_at_lr_and_ends_at_seven_sixteenths_of_pi() -> None:

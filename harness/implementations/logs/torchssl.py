@@ -44,12 +44,6 @@ def read(path: Path, class_counts: Sequence[int] | None = None) -> list[Point]:
     return log.points
 
 
-def num_train_iter(path: Path) -> int | None:
-    """The iterations that the log's last start asked for; None: it logs none. Raises BadInput."""
-    found = [_ARGUMENTS.match(record.text) for record in _records(text.read(path, "log.txt"))]
-    return next((int(match[1]) for match in reversed(found) if match), None)
-
-
 def arguments(path: Path) -> dict[str, Any]:
     """The settings that the log's last start resolved, from its 'Arguments:' line; {} before it.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.analysis.published import Row
+from harness.analysis.published import Citation
 
 
 # Okabe and Ito's colours: told apart with any colour vision, and by dash and marker in grey.
@@ -61,7 +61,7 @@ def styles(titles: dict[str, str]) -> list[tuple[str, str, Style]]:
 
 
 def accuracy_vs_epoch(
-    points: pd.DataFrame, titles: dict[str, str], caption: str, published: Sequence[Row] = ()
+    points: pd.DataFrame, titles: dict[str, str], caption: str, published: Sequence[Citation] = ()
 ) -> Figure:
     """Accuracies in percent over epochs, from the rows of done runs of `table.points_frame`."""
 

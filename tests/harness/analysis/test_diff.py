@@ -30,7 +30,7 @@ def frame(folder: Path) -> pd.DataFrame:
     return base_table.read(text.encode(), "table.csv")
 
 
-def compare(old: pd.DataFrame, new: pd.DataFrame, rule: str = "last") -> dict[str, diff.Row]:
+def compare(old: pd.DataFrame, new: pd.DataFrame, rule: str = "last") -> dict[str, diff.DiffRow]:
     found = diff.cells(old, new, QUICK, rule)
     return {f"{row.labels} {row.implementation}": row for row in found}
 
@@ -165,7 +165,7 @@ def cell(**seeds: float | None) -> pd.DataFrame:
     return base_table.read(text.encode(), "table.csv")
 
 
-def only(old: pd.DataFrame, new: pd.DataFrame, rule: str = "last") -> diff.Row:
+def only(old: pd.DataFrame, new: pd.DataFrame, rule: str = "last") -> diff.DiffRow:
     [row] = diff.cells(old, new, QUICK, rule)
     return row
 
@@ -400,9 +400,9 @@ def test_an_empty_reason_is_refused(folder: Path) -> None:
 
 
 ROWS = [
-    diff.Row(40, "own", 80.0, 70.5, 6.0, "moved", seeds=(0, 1)),
-    diff.Row(40, "torchssl", 80.0, None, 6.0, "missing", "seed 0 missing"),
-    diff.Row(250, "own", None, 90.0, 3.0, "new"),
+    diff.DiffRow(40, "own", 80.0, 70.5, 6.0, "moved", seeds=(0, 1)),
+    diff.DiffRow(40, "torchssl", 80.0, None, 6.0, "missing", "seed 0 missing"),
+    diff.DiffRow(250, "own", None, 90.0, 3.0, "new"),
 ]
 
 

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from harness.commands import accuracy_check, table
 from harness.commands import compare as pipeline
-from harness.commands.accuracy_check import Check
-from harness.commands.compare import Question
+from harness.commands.accuracy_check import AccuracyQuestion as Check
+from harness.commands.compare import CompareQuestion as Question
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.experiment import profile

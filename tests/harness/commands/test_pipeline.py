@@ -18,11 +18,12 @@ from rich.console import Console
 
 from harness.commands import compare as pipeline
 from harness.commands import table
-from harness.commands.compare import Question
+from harness.commands.compare import CompareQuestion as Question
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
 from harness.runs.attempt import Limits
 from tests.conftest import REPOSITORY
+from tests.fakes.fake_with_settings import FakeWithSettings
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -291,3 +292,17 @@ def test_an_interruption_stops_the_child_and_loses_nothing(
     size = (progress.parent / "metrics.jsonl").stat().st_size
     time.sleep(1.2)
     assert (progress.parent / "metrics.jsonl").stat().st_size == size, "the child lives on"
+
+
+def test_a_defect_of_one_implementation_fails_its_run_and_no_other(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_command(self: FakeWithSettings, *_: object) -> None:
+        raise KeyError("lr")
+
+    monkeypatch.setattr(FakeWithSettings, "train_command", train_command)
+    with pytest.raises(Incomplete, match="40-seed0-fake_baseline failed"):
+        case.compare(implementations=["fake_baseline", "fake"])
+    status = dict(zip(case.table()["implementation"], case.table()["status"], strict=True))
+    assert status == {"fake_baseline": "failed", "fake": "done"}
+    assert "unexpected KeyError in fake_baseline: 'lr'" in (case.folder / "table.md").read_text()

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from harness.analysis.frames import POINT_COLUMNS
-from harness.analysis.published import Row
+from harness.analysis.published import Citation
 from harness.report.figures.curves import accuracy_vs_epoch, accuracy_vs_time, render, training
 
 NAMES = ("own", "torchssl", "labelled_only")
@@ -37,8 +37,8 @@ def points(
     return pd.DataFrame(rows, columns=POINT_COLUMNS)
 
 
-def published(**accuracy: float) -> Row:
-    return Row(
+def published(**accuracy: float) -> Citation:
+    return Citation(
         source="somebody", short="somebody", selection="last", n=1, deviation={}, caveat="none",
         accuracy={int(key[1:]): value for key, value in accuracy.items()},
     )  # fmt: skip
@@ -137,7 +137,7 @@ def test_an_implementation_looks_the_same_when_it_is_alone() -> None:
 
 
 def test_published_lines_only_where_given() -> None:
-    def shown(*rows: Row) -> list[list[str]]:
+    def shown(*rows: Citation) -> list[list[str]]:
         figure = accuracy_vs_epoch(points(seeds=(0,)), TITLES, "caption", rows)
         assert [len(panel.get_lines()) - 2 for panel in figure.axes] == [
             sum(int(panel.get_title().split()[0]) in row.accuracy for row in rows)

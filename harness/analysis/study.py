@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+
+import numpy as np
 
 from harness.analysis import comparison, results, selection, statistics
 from harness.analysis.comparison import Cell, Pairing
@@ -188,9 +189,9 @@ def _time(mine: Mapping[int, Run], theirs: Mapping[int, Run]) -> Time | None:
         if seed in seconds and _seconds(run)
     ]
     return Time(
-        seconds_per_iteration=median(1 / rate for rate in rates),
-        images_per_second=images * median(rates),
-        seconds=median(seconds.values()),
+        seconds_per_iteration=_median(1 / rate for rate in rates),
+        images_per_second=images * _median(rates),
+        seconds=_median(seconds.values()),
         ratios=_geometric(logs) if logs else None,
     )
 
@@ -258,3 +259,7 @@ def _check_settings(folder: Path, study: Study, found: Runs) -> None:
                 f"{folder / 'runs' / variant.name}: holds runs of {lengths} iterations; move "
                 "those of one away"
             )
+
+
+def _median(values: Iterable[float]) -> float:
+    return float(np.median(list(values)))

@@ -1,4 +1,4 @@
-"""Who works in a folder: one at a time, and a dead one's place is taken over and said so."""
+"""Who works in a folder: one process at a time. A lock whose process died is taken over."""
 
 from __future__ import annotations
 

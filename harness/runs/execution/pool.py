@@ -56,7 +56,7 @@ def run_all(tasks: Sequence[Task], shares: Sequence[Slot]) -> None:
             futures = [pool.submit(work, task) for task in tasks]
             while wait(futures, timeout=0.2).not_done:
                 pass
-        except BaseException:  # or the pool would wait for tasks that nobody told
+        except BaseException:  # the pool waits for its tasks, which must hear that they are to end
             stop.set()
             raise
     errors = [error for future in futures if (error := future.exception()) is not None]

@@ -26,10 +26,12 @@ from harness.implementations import base
 from harness.records import Point
 from harness.selection import RULES
 from harness.settings_file import CONFIGS
+from harness.streams import prepare
 from harness.studies import definition as studies
 from harness.studies import files as study_files
 from harness.studies import run as study_run
 from harness.terminal import Terminal
+from harness.unexpected import report as report_unexpected
 
 app = typer.Typer(
     add_completion=False,
@@ -37,7 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Shows whether a FixMatch implementation is as good as TorchSSL's.\n\n"
-    "Exit codes: 0 done; 1 a check found a difference; 2 bad input; 3 incomplete.",
+    "Exit codes: 0 done; 1 a check found a difference; 2 bad input; 3 incomplete; "
+    "70 unexpected, a defect of this program.",
 )
 
 FORMATS: dict[str, Callable[[diff_module.Diff], str]] = {
@@ -94,7 +97,7 @@ def compare(
     question = pipeline.Question(
         labels=arguments.whole_numbers("LABELS", labels),
         seeds=arguments.whole_numbers("SEEDS", seeds),
-        implementations=list(dict.fromkeys(implementations.split())),
+        implementations=arguments.names(implementations),
         profile=profile,
         results=results,
         iterations=arguments.iterations(iterations),
@@ -301,7 +304,7 @@ def bench_(
     question = bench.Question(
         profile=profile,
         device=device,
-        variants=tuple(dict.fromkeys(variants.split())),
+        variants=tuple(arguments.names(variants)),
         blocks=blocks,
         iterations=iterations,
         discard=discard,
@@ -357,6 +360,7 @@ def study_(
 
 def main() -> int:
     """Run a command; every expected error is one line on stderr and an exit code."""
+    prepare()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)
@@ -366,9 +370,9 @@ def main() -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
-        # Click's own complaints about options; anything else is a defect and shows its trace.
+        # Click's own complaints about options; anything else is a defect, and kept for us.
         if not hasattr(error, "format_message"):
-            raise
+            return report_unexpected(error)
         if error.__class__.__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             return 2

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from harness.implementations.base import Progress
 from harness.records import Point
+from harness.streams import sayable
 
 
 class Watcher(Protocol):
@@ -36,10 +37,11 @@ class Terminal:
 
     def say(self, text: str = "") -> None:
         """One line."""
-        self.console.print(text, markup=False, emoji=False)
+        self.console.print(self._sayable(text), markup=False, emoji=False)
 
     def markdown(self, text: str) -> None:
         """Rendered on a terminal, as it is elsewhere."""
+        text = self._sayable(text)
         self.console.print(Markdown(text) if self.console.is_terminal else Text(text))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -48,12 +50,16 @@ class Terminal:
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(self._sayable(cell)) for cell in row))
         self.console.print(table)
 
     def run(self, title: str) -> RunLine:
         """The line of the run that starts now; use it in a `with`."""
         return RunLine(self._lines, title)
+
+    def _sayable(self, text: str) -> str:
+        """In the stream's encoding, before rich measures how wide it is."""
+        return sayable(text, self.console.encoding)
 
 
 class _LiveLines:
@@ -85,7 +91,7 @@ class _LiveLines:
                 self._live = None
 
     def _draw(self, live: Live) -> None:
-        texts = self._texts.values()
+        texts = [sayable(text, self.console.encoding) for text in self._texts.values()]
         live.update(Group(*(Text(t, no_wrap=True, overflow="ellipsis") for t in texts)))
 
 

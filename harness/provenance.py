@@ -24,9 +24,12 @@ def commit_of(folder: Path, only: Sequence[str] = ()) -> str:
 
 
 def source_sha256(folder: Path) -> str:
-    """SHA-256 over path and content of every Python file under `folder`, sorted by path."""
+    """SHA-256 over path and content of every Python file under `folder`, sorted by path.
+
+    CR LF counts as LF: git's core.autocrlf changes no program.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes() + b"\0")
+        digest.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
     return digest.hexdigest()

@@ -6,6 +6,9 @@ HarnessError
 │   ├── LogError           a log line that looks like an evaluation and cannot be read
 │   └── NoRuns             a results folder that has none
 └── Incomplete    exit 3   a run failed, or an implementation could not be had
+
+Any other exception is a defect of this program: exit 70, with the traceback in a file (see
+`unexpected`).
 """
 
 from __future__ import annotations

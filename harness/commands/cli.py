@@ -14,7 +14,7 @@ import typer
 
 from harness.analysis import diff as diff_module
 from harness.analysis.selection import RULES
-from harness.commands import accuracy_check, arguments
+from harness.commands import accuracy_check
 from harness.commands import bench as bench_command
 from harness.commands import compare as compare_command
 from harness.commands import diff as diff_command
@@ -25,6 +25,9 @@ from harness.commands import study as study_command
 from harness.commands import table as table_command
 from harness.commands import tensorboard as tensorboard_command
 from harness.commands import verify as verify_command
+from harness.commands.console import arguments
+from harness.commands.console.streams import prepare
+from harness.commands.console.unexpected import report as report_unexpected
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, HarnessError
 from harness.experiment import profile as profiles
@@ -42,7 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Shows whether a FixMatch implementation is as good as TorchSSL's.\n\n"
-    "Exit codes: 0 done; 1 a check found a difference; 2 bad input; 3 incomplete.",
+    "Exit codes: 0 done; 1 a check found a difference; 2 bad input; 3 incomplete; "
+    "70 unexpected, a defect of this program.",
 )
 
 FORMATS: dict[str, Callable[[diff_module.Diff], str]] = {
@@ -104,7 +108,7 @@ def compare(
     question = compare_command.CompareQuestion(
         labels=arguments.whole_numbers("LABELS", labels),
         seeds=arguments.whole_numbers("SEEDS", seeds),
-        implementations=list(dict.fromkeys(implementations.split())),
+        implementations=arguments.names(implementations),
         profile=profile,
         results=results,
         iterations=arguments.iterations(iterations),
@@ -334,7 +338,7 @@ def bench_(
     question = bench_command.BenchQuestion(
         profile=profile,
         device=device,
-        variants=tuple(dict.fromkeys(variants.split())),
+        variants=tuple(arguments.names(variants)),
         blocks=blocks,
         iterations=iterations,
         discard=discard,
@@ -390,6 +394,7 @@ def study_(
 
 def main() -> int:
     """Run a command; every expected error is one line on stderr and an exit code."""
+    prepare()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)
@@ -399,9 +404,9 @@ def main() -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:
-        # Click's own complaints about options; anything else is a defect and shows its trace.
+        # Click's own complaints about options; anything else is a defect, and kept for us.
         if not hasattr(error, "format_message"):
-            raise
+            return report_unexpected(error)
         if error.__class__.__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             return 2

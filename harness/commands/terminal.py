@@ -14,6 +14,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
+from harness.commands.console.streams import sayable
 from harness.implementations.reported import Point, Progress
 from harness.runs.progress import duration
 
@@ -29,10 +30,11 @@ class Terminal:
 
     def say(self, text: str = "") -> None:
         """One line."""
-        self.console.print(text, markup=False, emoji=False)
+        self.console.print(self._sayable(text), markup=False, emoji=False)
 
     def markdown(self, text: str) -> None:
         """Rendered on a terminal, as it is elsewhere."""
+        text = self._sayable(text)
         self.console.print(Markdown(text) if self.console.is_terminal else Text(text))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -41,12 +43,16 @@ class Terminal:
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(self._sayable(cell)) for cell in row))
         self.console.print(table)
 
     def run(self, title: str) -> RunLine:
         """The line of the run that starts now; use it in a `with`."""
         return RunLine(self._lines, title)
+
+    def _sayable(self, text: str) -> str:
+        """In the stream's encoding, before rich measures how wide it is."""
+        return sayable(text, self.console.encoding)
 
 
 class _LiveLines:
@@ -78,7 +84,7 @@ class _LiveLines:
                 self._live = None
 
     def _draw(self, live: Live) -> None:
-        texts = self._texts.values()
+        texts = [sayable(text, self.console.encoding) for text in self._texts.values()]
         live.update(Group(*(Text(t, no_wrap=True, overflow="ellipsis") for t in texts)))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Collection, Mapping
 from importlib import metadata
 from itertools import zip_longest
 from pathlib import Path
@@ -21,6 +22,10 @@ BINARY = (".png",)
 INPUTS = ("runs", accepted.FILE, provenance.FILE)
 INPUT_PREFIXES = (".", "parity", "step-drift", "bench")  # made by their own commands
 DRAWING = ("matplotlib", "numpy", "pandas", "pillow", "contourpy", "jinja2", "scipy")
+CRLF = (
+    "its lines end in CR LF and not in LF, as git's core.autocrlf or an editor leaves them; "
+    "'git config core.autocrlf false', delete it, and 'git checkout' it again"
+)
 CONTEXT = 40  # characters shown on either side of the first difference in a line
 
 
@@ -100,6 +105,8 @@ def _difference(path: Path, built: bytes, remedy: str) -> str:
         return f"{path}: cannot be read ({error.strerror})"
     if found == built:
         return ""
+    if found.replace(b"\r\n", b"\n") == built:
+        return f"{path}: {CRLF}"
     if path.suffix in BINARY:
         return f"{path}: not the bytes that runs/ give"
     if path.name == outputs.SUMS and (difference := _altered(path, found, built, remedy)):
@@ -115,18 +122,43 @@ def _altered(path: Path, found: bytes, built: bytes, remedy: str) -> str:
     """Which file of a run is not the one that the sums are of; '' if only their order is not."""
     listed, there = (dict(_sums(content)) for content in (found, built))
     for number, (name, digest) in enumerate(_sums(found), 1):
-        if there.get(name) != digest:
-            what = "altered" if name in there else "gone"
-            return f"{path.parent / name}: {what} since the outputs were written ({path}:{number})"
+        file = path.parent / name
+        since = f"since the outputs were written ({path}:{number})"
+        if name not in there:
+            unlisted = [n for n, known in there.items() if known == digest and n not in listed]
+            if unlisted:
+                return f"{path}:{number}: names '{name}', which is '{unlisted[0]}' in runs/"
+            return f"{file}: {_what_became(path.parent, name, digest, listed)} {since}"
+        if there[name] != digest:
+            if _sha256(file.read_bytes().replace(b"\r\n", b"\n")) == digest:
+                return f"{file}: {CRLF}"
+            return f"{file}: altered {since}"
     for name in there:
         if name not in listed:
             return f"{path.parent / name}: not in {path}; {remedy}"
     return ""
 
 
+def _what_became(folder: Path, name: str, digest: str, listed: Collection[str]) -> str:
+    """Of a file in `folder` that no run reads any more, where one did."""
+    file = folder / name
+    if file.exists():
+        return "there, but of no run that is read any more,"
+    beside = sorted(file.parent.iterdir()) if file.parent.is_dir() else []
+    for other in [*beside, *sorted((folder / "runs").rglob(file.name))]:
+        now = other.relative_to(folder).as_posix()
+        if now not in listed and other.is_file() and _sha256(other.read_bytes()) == digest:
+            return f"renamed to '{now}'"
+    return "gone"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _sums(content: bytes) -> list[tuple[str, str]]:
-    """(file, SHA-256) of each line."""
-    parts = (line.partition("  ") for line in _lines(content) if line)
+    """(file, SHA-256) of each line, whatever it ends in."""
+    parts = (line.rstrip("\r").partition("  ") for line in _lines(content) if line)
     return [(name, digest) for digest, _, name in parts]
 
 

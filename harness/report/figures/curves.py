@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import cycle, groupby
 from typing import Any, NamedTuple
 
@@ -43,6 +44,18 @@ BEFORE = " before"  # behind the name of a contender: its runs of the version be
 CLOSE = 6.0  # percent: texts of nearer ends would lie over each other
 TOPS = {ACCURACY: 100, MASK: 1}
 LINE = 0.2  # inches of the legend
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """All figures are made and rendered in it: matplotlib's own defaults and SETTINGS.
+
+    What the user's matplotlibrc, a style or other code has set shows in none of their bytes.
+    """
+    # The backend is no matter: a figure that is saved takes the one of its file's kind.
+    defaults = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
+    with mpl.rc_context(defaults | SETTINGS):
+        yield
 
 
 def styles(titles: dict[str, str]) -> list[tuple[str, str, Style]]:
@@ -104,7 +117,7 @@ def render(figure: Figure, kind: str) -> bytes:
     """The figure as `svg` or `png`; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    with mpl.rc_context(SETTINGS):
+    with drawing():
         figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
     return buffer.getvalue()
 
@@ -159,7 +172,7 @@ def _figure(points: pd.DataFrame, caption: str, rows: dict[str, Drawer]) -> Figu
     """A row of panels for each drawer, a column for each label count."""
     labels = sorted(points["labels"].unique())
     columns = max(1, len(labels))
-    with mpl.rc_context(SETTINGS):
+    with drawing():
         size = (1.0 + 3.2 * columns, 1.4 + 2.4 * len(rows))
         figure = Figure(figsize=size)
         axes = figure.subplots(len(rows), columns, squeeze=False, sharex="col", sharey="row")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.analysis import statistics
 from harness.analysis.results import Key
-from harness.report.figures.curves import SETTINGS, Style, finish, heading, styles
+from harness.report.figures.curves import Style, drawing, finish, heading, styles
 from harness.runs.predictions import Predictions
 
 CIFAR10 = [
@@ -45,7 +44,7 @@ def draw(
     labels = sorted({key[0] for key in predictions})
     classes = 1 + max(int(found.targets.max()) for found in predictions.values())
     by_key = {key: accuracy(found, classes) for key, found in predictions.items()}
-    with mpl.rc_context(SETTINGS):
+    with drawing():
         figure = Figure(figsize=(1.0 + 3.2 * len(labels), 5.6))
         axes = figure.subplots(
             2, len(labels), squeeze=False, sharex=True, sharey="row", height_ratios=[3, 2]

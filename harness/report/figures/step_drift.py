@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.report.figures.curves import SETTINGS, STYLES
+from harness.report.figures.curves import STYLES, drawing
 
 LABELS = {
     "weight": "weights",
@@ -20,7 +19,7 @@ LABELS = {
 
 def step_drift(drift: Sequence[dict[str, float]], caption: str) -> Figure:
     """Largest difference of each kind of tensor after each step (see `rungs.step`)."""
-    with mpl.rc_context(SETTINGS):
+    with drawing():
         figure = Figure(figsize=(5.2, 3.6), layout="constrained")
         axes = figure.subplots()
         steps = [row["step"] for row in drift]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import cli, table
+from harness.commands import bench, cli, table
+from harness.commands import compare as pipeline
+from harness.commands.console import arguments
 from harness.experiment import data, profile
 from tests.conftest import REPOSITORY, write_small_data
 from tests.helpers import batches, made
@@ -57,6 +59,8 @@ def compare(
         ({"profile": "cifar10"}, ["PROFILE cifar10", "CUDA", "PROFILE=quick"]),
         ({"implementations": "ours"}, ["IMPLEMENTATIONS ours", "unknown", "own, torchssl"]),
         ({"implementations": " "}, ["IMPLEMENTATIONS", "none named"]),
+        ({"implementations": " , "}, ["IMPLEMENTATIONS", "none named"]),
+        ({"implementations": "fake,ours"}, ["IMPLEMENTATIONS ours", "unknown"]),
         ({"iterations": "0"}, ["ITERATIONS 0"]),
         ({"iterations": "many"}, ["ITERATIONS many", "whole number"]),
         ({"iterations": "20 30"}, ["ITERATIONS 20 30"]),
@@ -76,6 +80,26 @@ def test_bad_input_is_one_line_and_writes_nothing(
     for word in words:
         assert word in error
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("text", ["own,torchssl", "own, torchssl", " own torchssl,own,"])
+def test_names_take_commas_as_numbers_do(text: str) -> None:
+    assert arguments.names(text) == ["own", "torchssl"]
+    assert arguments.whole_numbers("LABELS", "40,250, 40") == [40, 250]
+
+
+def test_implementations_and_variants_take_commas(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(pipeline, "compare", lambda question, _: asked.append(question))
+    monkeypatch.setattr(bench, "run", lambda question, _: asked.append(question))
+    assert compare(monkeypatch, tmp_path, "", implementations="own,torchssl") == 0
+    assert call(monkeypatch, "bench", "--variants", "fp32,fp32+compile") == 0
+    comparison, timing = asked
+    assert isinstance(comparison, pipeline.Question) and isinstance(timing, bench.Question)
+    assert comparison.implementations == ["own", "torchssl"]
+    assert timing.variants == ("fp32", "fp32+compile")
 
 
 def test_a_folder_without_the_layout(

@@ -89,6 +89,57 @@ def test_a_run_folder_deleted(folder: Path) -> None:
         verify.require(verify.check(folder, QUICK))
 
 
+def test_a_file_renamed(folder: Path) -> None:
+    """Its content is not altered, and it is not gone."""
+    made.run(folder, "own", 40, 0)  # with predictions
+    table.write(folder, QUICK)
+    path = folder / "runs/40-seed0-own/predictions.csv"
+    path.rename(path.with_name("Predictions.csv"))
+    [text, *_] = verify.check(folder, QUICK)
+    assert text.startswith(f"{path}: renamed to 'runs/40-seed0-own/Predictions.csv' since ")
+
+
+def test_a_run_folder_renamed(folder: Path) -> None:
+    path = folder / "runs/40-seed1-own"
+    path.rename(folder / "runs/old 40-seed1-own")
+    [text, *_] = verify.check(folder, QUICK)
+    now = "renamed to 'runs/old 40-seed1-own/manifest.json' since"
+    assert text.startswith(f"{path / 'manifest.json'}: {now}")
+
+
+def test_a_file_that_is_there_and_not_read(folder: Path) -> None:
+    name = "runs/40-seed0-own/attempt-1/notes.txt"
+    (folder / name).write_text("mine")
+    with (folder / "runs.sha256").open("a") as sums:
+        sums.write(f"{'0' * 64}  {name}\n")
+    [text] = verify.check(folder, QUICK)
+    assert text.startswith(f"{folder / name}: there, but of no run that is read any more, since")
+
+
+@pytest.mark.parametrize("change", ["runs/40-seed0-own/manifest.JSON", "runs/elsewhere", ""])
+def test_a_name_altered_in_the_sums(folder: Path, change: str) -> None:
+    name = "runs/40-seed0-own/manifest.json"
+    sums = folder / "runs.sha256"
+    sums.write_text(sums.read_text().replace(name, change))
+    [text] = verify.check(folder, QUICK)
+    assert text == f"{sums}:1: names '{change}', which is '{name}' in runs/"
+
+
+def test_line_ends_changed(folder: Path) -> None:
+    """As git's core.autocrlf, or an editor, leaves files: altered, and nothing is gone."""
+    for path in (folder / "runs").rglob("*.json*"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    (folder / "table.csv").write_bytes((folder / "table.csv").read_bytes().replace(b"\n", b"\r\n"))
+    sums = folder / "runs.sha256"
+    before = sums.read_bytes()
+    sums.write_bytes(before.replace(b"\n", b"\r\n"))
+    texts = verify.check(folder, QUICK)
+    assert len(texts) == 2 and all("CR LF and not in LF" in text for text in texts)
+    assert texts[0].startswith(f"{folder / 'runs/40-seed0-own/manifest.json'}: its lines end")
+    assert texts[1].startswith(f"{folder / 'table.csv'}: its lines end")
+    assert "core.autocrlf" in texts[0] and "gone" not in "".join(texts)
+
+
 def test_a_log_line_altered(folder: Path) -> None:
     path = folder / "runs/40-seed0-own/attempt-1/metrics.jsonl"
     path.write_text(path.read_text().replace('"top5": 99.0', '"top5": 98.0', 1))

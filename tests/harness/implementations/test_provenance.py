@@ -109,6 +109,9 @@ def test_the_source_sum_is_of_names_and_contents(tmp_path: Path) -> None:
     before = source_sha256(tmp_path)
     assert before == source_sha256(tmp_path)
 
+    one.write_bytes(b"1\r\n")  # as git's core.autocrlf leaves it
+    assert source_sha256(tmp_path) == before
+
     (tmp_path / "package" / "notes.md").write_text("no source\n")
     assert source_sha256(tmp_path) == before
 

@@ -1,4 +1,4 @@
-"""What the user typed, as numbers: an error names the option and the remedy."""
+"""What the user typed, as numbers and names: an error names the option and the remedy."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def whole_numbers(name: str, text: str) -> list[int]:
         if int(word) > MOST:
             raise BadInput(f"{name} {word}: at most {MOST}")
     return list(dict.fromkeys(int(word) for word in words))
+
+
+def names(text: str) -> list[str]:
+    """`"own torchssl"` or `"own,torchssl"` -> ["own", "torchssl"], each once."""
+    return list(dict.fromkeys(text.replace(",", " ").split()))
 
 
 def iterations(text: str) -> int | None:

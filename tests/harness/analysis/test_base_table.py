@@ -345,7 +345,8 @@ def test_without_git(origin: Path, spec: str) -> None:
     # In a process of its own: GitPython looks for git when it is imported.
     folder = origin / "results" / "quick"
     code = (
-        "from pathlib import Path; from harness import errors; from harness.analysis import base_table\n"
+        "from pathlib import Path; from harness import errors\n"
+        "from harness.analysis import base_table\n"
         f"try: print(len(base_table.base({spec!r}, Path({str(folder)!r})).table))\n"
         "except errors.BadInput as error: print(error)"
     )

@@ -24,7 +24,7 @@ VALUES = {
     "median20_top1": "84.70", "judged_top1": "", "wall_seconds": "551.3",
     "images_per_second": "145.1", "device": "cpu", "precision": "fp32", "data_sha256": "ef15",
     "split_sha256": "ea71", "initial_weights_sha256": "ae5e", "own_commit": "45ef",
-    "torchssl_commit": "", "torch_version": "2.14.1", "schema": "1",
+    "torchssl_commit": "", "torch_version": "2.14.1", **dict.fromkeys(frames.LATER_COLUMNS, ""), "schema": "1",
 }  # fmt: skip
 HEADER = ",".join(frames.RUN_COLUMNS)
 

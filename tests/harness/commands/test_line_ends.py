@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands import table as rebuilt
 from harness.experiment import profile
-from harness.report import outputs
-from tests import made
 from tests.conftest import REPOSITORY
+from tests.helpers import made
 
 WHO = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
 
@@ -31,8 +31,9 @@ def git(folder: Path, *words: str) -> str:
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small repository: our attributes, a profile's results, and what shells and make read."""
     folder = tmp_path_factory.mktemp("origin")
-    outputs.write(made.results(folder / "results/quick", seeds=(0, 1)), profile.load("quick"))
-    for name in (".gitattributes", "Makefile", ".ci/run", "harness/verify.py", "tests/golden",
+    made.results(folder / "results/quick", seeds=(0, 1))
+    rebuilt.write(folder / "results/quick", profile.load("quick"))
+    for name in (".gitattributes", "Makefile", ".ci/run", "harness/commands/verify.py", "tests/golden",
                  "tests/logs"):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy

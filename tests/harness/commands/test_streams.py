@@ -14,14 +14,13 @@ import pytest
 from rich.console import Console
 
 from harness.commands import cli
+from harness.commands import table as rebuilt
 from harness.commands.console.streams import STAND_INS, prepare, sayable
 from harness.commands.terminal import Terminal
 from harness.experiment import profile
-from harness.implementations.interface import Progress
-from harness.report import outputs
-from harness.runs.manifest import Point
-from tests import made
+from harness.implementations.reported import Point, Progress
 from tests.conftest import REPOSITORY
+from tests.helpers import made
 
 # What each of them can say of: moved by more than ±6.00 (✗).
 ENCODINGS = {
@@ -46,7 +45,7 @@ def start(*arguments: object, **more: Any) -> subprocess.Popen[bytes]:
 def moved(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, ...]:
     """A `diff` whose base has another accuracy."""
     folder = made.results(tmp_path_factory.mktemp("results") / "quick", judged=False)
-    outputs.write(folder, profile.load("quick"))
+    rebuilt.write(folder, profile.load("quick"))
     base = folder.parent / "base.csv"
     base.write_text((folder / "table.csv").read_text().replace(",71.60,71.60,", ",99.60,99.60,"))
     return ("diff", "--profile", "quick", "--results", folder.parent, "--base", base)

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from harness.parity.declare import declare, hand_out_weights
 
 from harness.experiment import data, profile
 from harness.implementations import own, registry
 from harness.implementations.interface import Request
 from harness.implementations.reported import Evidence
 from harness.parity import ladder, question
+from harness.parity.preflight import declare, hand_out_weights
 
 pytestmark = pytest.mark.torchssl
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -150,7 +150,7 @@ FAULTS = {
         6, "ema/block1.layer.0.bn1.running_mean",
     ),
     "another cosine": (
-        "schedule.py",
+        "algorithms/schedule.py",
         {"7 / 16 * math.pi": "8 / 16 * math.pi"},
         6, "lr differs by",
     ),

@@ -16,17 +16,17 @@ import pytest
 from cycler import cycler
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont
-from tests.harness.test_figure import TITLES, points
 
-from harness.analysis.published import Row
+from harness.analysis.published import Citation as Row
+from harness.commands import table as rebuilt
 from harness.experiment import profile
-from harness.report import outputs
 from harness.report.figures import per_class
 from harness.report.figures.curves import accuracy_vs_epoch, drawing, render
 from harness.report.figures.step_drift import LABELS, step_drift
 from harness.runs.predictions import Predictions
-from tests import made
 from tests.conftest import REPOSITORY
+from tests.harness.report.test_figure import TITLES, points
+from tests.helpers import made
 
 # One setting of each kind that a matplotlibrc, a style or other code may have changed.
 SET: dict[str, Any] = {
@@ -90,7 +90,7 @@ def classes() -> Figure:
         for seed in (0, 1)
         for at, name in enumerate(TITLES)
     }
-    return per_class.draw(judged, TITLES, "caption", "cifar10")
+    return per_class.draw(judged, TITLES, "caption", "cifar10", {"own": "torchssl"})
 
 
 def drift() -> Figure:
@@ -155,7 +155,7 @@ def test_fonts_are_those_that_ship_with_matplotlib() -> None:
 def test_verify_holds_with_a_matplotlibrc(tmp_path: Path, backend: str) -> None:
     """As a user has it: in a file, and a backend that is not even known."""
     folder = made.results(tmp_path / "quick", seeds=(0, 1))
-    outputs.write(folder, profile.load("quick"))
+    rebuilt.write(folder, profile.load("quick"))
     lines = ["savefig.bbox: tight", "font.family: serif", "figure.facecolor: black"]
     (tmp_path / "matplotlibrc").write_text("\n".join([*lines, "xtick.direction: in"]) + "\n")
     done = subprocess.run(

@@ -41,7 +41,7 @@ def commit_here() -> str:
 
 def source_sha256(folder: Path) -> str:
     """SHA-256 over path and content of every Python file under `folder`, sorted by path."""
-    return files_sha256(folder, folder.rglob("*.py"), as_text=False)
+    return files_sha256(folder, folder.rglob("*.py"))
 
 
 def installed_torch() -> str | None:
@@ -52,16 +52,16 @@ def installed_torch() -> str | None:
         return None
 
 
-def files_sha256(root: Path, files: Iterable[Path], as_text: bool = True) -> str:
+def files_sha256(root: Path, files: Iterable[Path]) -> str:
     """SHA-256 over path (below `root`) and content of the files, sorted by path.
 
-    `as_text`: line ends count as one, so that a checkout that converts them has the same sum.
+    CR LF counts as LF: git's core.autocrlf changes no program.
     """
     digest = hashlib.sha256()
     for path in sorted(set(files)):
         content = path.read_bytes()
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
-        digest.update((content.replace(b"\r\n", b"\n") if as_text else content) + b"\0")
+        digest.update(content.replace(b"\r\n", b"\n") + b"\0")
     return digest.hexdigest()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.analysis import status
+from harness.commands import status as status_command
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput
 from harness.experiment.settings_file import CONFIGS
@@ -36,7 +36,9 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def shown(comparison: Comparison) -> str:
     out = io.StringIO()
-    status.show(comparison.results, ["quick"], [], Terminal(Console(file=out, soft_wrap=True)))
+    status_command.show(
+        comparison.results, ["quick"], [], Terminal(Console(file=out, soft_wrap=True))
+    )
     return out.getvalue()
 
 

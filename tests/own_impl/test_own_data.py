@@ -53,7 +53,7 @@ def test_mnist5k_is_padded_with_black_and_has_three_equal_channels(mnist5k: Data
 
 
 def test_mnist5k_is_the_comparisons_mnist5k(mnist5k: Data) -> None:
-    theirs = harness.data.mnist5k()
+    theirs = harness.experiment.data.mnist5k()
     ours = (mnist5k.train_images, mnist5k.train_labels, mnist5k.test_images, mnist5k.test_labels)
     for own, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(own, other)
@@ -143,7 +143,7 @@ def test_a_folder_without_the_layout_is_refused(
 def test_a_damaged_batch_is_refused(
     tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays, damage: str
 ) -> None:
-    harness.data.write_layout(tmp_path, *arrays)
+    harness.experiment.data.write_layout(tmp_path, *arrays)
     file = tmp_path / "cifar-10-batches-py" / "data_batch_3"
     if damage == "missing":
         file.unlink()
@@ -159,7 +159,7 @@ def test_what_is_not_as_cifar10s_is_refused(
     tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays, kind: str, name: str
 ) -> None:
     """The same files that a comparison refuses."""
-    harness.data.write_layout(tmp_path, *arrays)
+    harness.experiment.data.write_layout(tmp_path, *arrays)
     batches.change(tmp_path, name, batches.REFUSED[kind][0])
     with pytest.raises(DataError) as error:
         load(tiny(data_dir=tmp_path))
@@ -171,7 +171,7 @@ def test_what_is_not_as_cifar10s_is_refused(
 def test_what_another_program_wrote_is_read(
     tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays, kind: str
 ) -> None:
-    harness.data.write_layout(tmp_path, *arrays)
+    harness.experiment.data.write_layout(tmp_path, *arrays)
     for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"):
         batches.change(tmp_path, name, batches.ACCEPTED[kind])
     assert load(tiny(data_dir=tmp_path)).sha256() == fingerprints.data_sha256(*arrays)
@@ -181,7 +181,7 @@ def test_what_another_program_wrote_is_read(
 def test_names_of_other_classes_are_refused(
     tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays, meta: object
 ) -> None:
-    harness.data.write_layout(tmp_path, *arrays)
+    harness.experiment.data.write_layout(tmp_path, *arrays)
     path = tmp_path / "cifar-10-batches-py" / "batches.meta"
     path.write_bytes(pickle.dumps(meta))
     with pytest.raises(DataError, match=r"batches\.meta: no list of 10 'label_names'"):
@@ -192,7 +192,7 @@ def test_a_class_without_images_is_refused(
     tiny: Callable[..., Config], tmp_path: Path, arrays: Arrays
 ) -> None:
     images, labels, *test = arrays
-    harness.data.write_layout(tmp_path, images, labels % 9, *test)
+    harness.experiment.data.write_layout(tmp_path, images, labels % 9, *test)
     with pytest.raises(DataError, match="the training batches: no image of 9"):
         load(tiny(data_dir=tmp_path))
 
@@ -204,7 +204,7 @@ def test_a_pickle_that_asks_for_a_command_is_refused_and_not_run(
         def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
             return os.system, (f"touch '{tmp_path / 'was run'}'",)
 
-    harness.data.write_layout(tmp_path, *arrays)
+    harness.experiment.data.write_layout(tmp_path, *arrays)
     batches.change(tmp_path, "data_batch_1", lambda batch: batch | {"data": Malicious()})
     with pytest.raises(DataError, match=r"data_batch_1: no readable batch .*system"):
         load(tiny(data_dir=tmp_path))
@@ -215,7 +215,7 @@ def test_a_pickle_that_asks_for_a_command_is_refused_and_not_run(
 def test_what_is_not_as_cifar10s_ends_the_program_with_2(
     run: Callable[..., tuple[int, str]], tmp_path: Path, arrays: Arrays, kind: str
 ) -> None:
-    harness.data.write_layout(tmp_path, *arrays)
+    harness.experiment.data.write_layout(tmp_path, *arrays)
     batches.change(tmp_path, "data_batch_2", batches.REFUSED[kind][0])
     code, said = run(data_dir=tmp_path)
     assert code == 2 and f"own_impl: --data-dir {tmp_path}: data_batch_2: " in said

@@ -97,7 +97,9 @@ def test_implementations_and_variants_take_commas(
     assert compare(monkeypatch, tmp_path, "", implementations="own,torchssl") == 0
     assert call(monkeypatch, "bench", "--variants", "fp32,fp32+compile") == 0
     comparison, timing = asked
-    assert isinstance(comparison, pipeline.Question) and isinstance(timing, bench.Question)
+    assert isinstance(comparison, pipeline.CompareQuestion) and isinstance(
+        timing, bench.BenchQuestion
+    )
     assert comparison.implementations == ["own", "torchssl"]
     assert timing.variants == ("fp32", "fp32+compile")
 

@@ -31,10 +31,10 @@ def git(folder: Path, *words: str) -> str:
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small repository: our attributes, a profile's results, and what shells and make read."""
     folder = tmp_path_factory.mktemp("origin")
-    made.results(folder / "results/quick", seeds=(0, 1))
-    rebuilt.write(folder / "results/quick", profile.load("quick"))
-    for name in (".gitattributes", "Makefile", ".ci/run", "harness/commands/verify.py", "tests/golden",
-                 "tests/logs"):  # fmt: skip
+    made.results(folder / "results/published/quick", seeds=(0, 1))
+    rebuilt.write(folder / "results/published/quick", profile.load("quick"))
+    for name in (".gitattributes", "Makefile", ".ci/run", "harness/commands/verify.py",
+                 "tests/golden", "tests/logs"):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy
         copy(REPOSITORY / name, folder / name)

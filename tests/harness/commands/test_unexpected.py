@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.commands import cli
-from harness.commands import compare as pipeline
+from harness.commands import table as pipeline
 from harness.commands.console import unexpected
 from tests.conftest import REPOSITORY
 

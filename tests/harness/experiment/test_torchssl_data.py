@@ -15,7 +15,7 @@ from tests.helpers import batches
 READ = """
 import json, sys
 from torchvision.datasets import CIFAR10
-from harness.implementations.torchssl_entry import _read_cifar10_without_sums
+from harness.implementations.torchssl.child.entry import _read_cifar10_without_sums
 _read_cifar10_without_sums()
 print(json.dumps(CIFAR10(sys.argv[1], train=False).targets))
 """

@@ -201,7 +201,8 @@ def test_a_process_is_told_from_one_that_has_its_number(tmp_path: Path) -> None:
 
 def test_a_folder_is_held_by_one_and_its_holder_is_named(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from harness.execution.hold import only_one\n"
+        "import sys, time; from pathlib import Path\n"
+        "from harness.runs.execution.lock import only_one\n"
         "with only_one(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)\n"
     )
     folder = tmp_path / "results"

@@ -107,7 +107,7 @@ def test_initial_weights_are_those_of_torchssls_builder_in_its_own_process(
     torchssl: ModuleType, tmp_path: Path
 ) -> None:
     file = tmp_path / "weights.safetensors"
-    command = ["-m", "harness.implementations.torchssl.implementation.child.entry", "--torchssl"]
+    command = ["-m", "harness.implementations.torchssl.child.entry", "--torchssl"]
     verb = ["weights", "--seed", "3", "--depth", "28", "--widen-factor", "2", "--out"]
     subprocess.run(
         [sys.executable, *command, str(TORCHSSL), *verb, str(file)],

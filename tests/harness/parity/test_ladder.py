@@ -18,7 +18,7 @@ from harness.implementations import own, registry
 from harness.implementations.interface import Request
 from harness.implementations.reported import Evidence
 from harness.parity import ladder, question
-from harness.parity.preflight import declare, hand_out_weights
+from harness.parity.preflight import declare, draw_weights
 
 pytestmark = pytest.mark.torchssl
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -41,7 +41,7 @@ def reference(request_: Request, tmp_path_factory: pytest.TempPathFactory) -> Pa
     place = tmp_path_factory.mktemp("reference")
     with pytest.MonkeyPatch.context() as patch:
         _smaller(patch)
-        hand_out_weights(side, request_, place)
+        draw_weights(side, request_, place)
         declare([(side, request_)], place)
         ladder.ask(request_, place)
         ladder.answer([side], place)
@@ -104,8 +104,8 @@ def test_every_rung_holds(climb: Ladder) -> None:
 FAULTS = {
     "one changed pixel": (
         "data.py",
-        {"        train.data,\n": "        _spoilt(train.data),\n",
-         "def _arrays(": "def _spoilt(x):\n    x[3, 5, 7, 0] ^= 1\n    return x\n\n\ndef _arrays("},
+        {"    return Data(*arrays, ":
+         "    arrays[0][3, 5, 7, 0] ^= 1\n    return Data(*arrays, "},
         1, "SHA-256 of pixels and labels",
     ),
     "a swapped label index": (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.analysis import accepted, diff, provenance, results, selection
+from harness.analysis import diff, provenance, results, selection
 from harness.analysis.provenance import Provenance
 from harness.analysis.results import Results
 from harness.commands import diff as diff_command
@@ -23,7 +23,7 @@ from harness.runs.manifest import Status
 from harness.runs.taking import copy_run
 
 # Made by commands of their own, and evidence where they are.
-BESIDE = ("parity.json", "step-drift.*", "bench.*", accepted.FILE)
+BESIDE = ("parity.json", "step-drift.*", "bench.*")
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,11 @@ def publish(asked: Publication, terminal: Terminal) -> None:
             "publish: the source is not a commit of git (see 'git status'); commit what trained "
             "these runs first"
         )
+    if (target / "runs").is_dir():
+        verify.require(verify.check(target, profile))  # what was altered by hand is no evidence
     with only_one(target, terminal.say):
         _show_diff(found, target, profile, terminal)
-        sources = _sources(found, target)
+        sources = _sources(found, target, terminal)
         _copy(folder, target)
         today = datetime.now(UTC).date().isoformat()
         content = Provenance(date=today, reason=reason, commit=commit, sources=sources)
@@ -97,7 +99,7 @@ def _show_diff(found: Results, target: Path, profile: Profile, terminal: Termina
     terminal.table(f"{found.folder} against {target}", diff.COLUMNS, diff.texts(shown))
 
 
-def _sources(found: Results, target: Path) -> dict[str, str]:
+def _sources(found: Results, target: Path, terminal: Terminal) -> dict[str, str]:
     """The source of each contender; what is published of other source gives way as a whole.
 
     Published runs of a contender whose source is another are removed: they are in git's history.
@@ -106,11 +108,18 @@ def _sources(found: Results, target: Path) -> dict[str, str]:
     before = provenance.read(target)
     kept = dict(before.sources) if before is not None else {}
     for folder in run_folders(target / "runs"):
-        name = folder.name.split("-", 2)[2]
-        if kept.get(name, "") != mine.get(name, kept.get(name, "")) or not kept.get(name):
+        name = _contender(folder)
+        source = kept.get(name)  # none where runs are from before sources were recorded
+        if source is None or source != mine.get(name, source):
             shutil.rmtree(folder)
-    there = {path.name.split("-", 2)[2] for path in run_folders(target / "runs")}
+            terminal.say(f"{folder}: gives way, being of other source; git's history has it")
+    there = {_contender(path) for path in run_folders(target / "runs")}
     return {name: source for name, source in kept.items() if name in there} | mine
+
+
+def _contender(run_folder: Path) -> str:
+    """`40-seed0-own` -> `own`."""
+    return run_folder.name.split("-", 2)[2]
 
 
 def _copy(folder: Path, target: Path) -> None:

@@ -161,7 +161,7 @@ class Implementation(ABC):
         """What it itself recorded of what it used; None before it has."""
 
     def settings(self, folder: Path) -> dict[str, Resolved]:
-        """What it itself recorded of its settings, by `comparability.FIELDS`; {} if nothing."""
+        """What it itself recorded of its settings, by `algorithms.FIELDS`; {} if nothing."""
         return {}
 
     def declare_command(self, request: Request, folder: Path) -> Command | None:

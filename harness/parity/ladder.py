@@ -15,10 +15,9 @@ from harness.experiment.algorithms import FIELDS
 from harness.implementations import interface
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence
-from harness.parity import answers as rungs
-from harness.parity import judge, question
+from harness.parity import answers, judge, question
 from harness.parity.checklist import Check, Rung, check, rung
-from harness.parity.preflight import declare, hand_out_weights, in_parallel
+from harness.parity.preflight import declare, draw_weights, in_parallel
 from harness.parity.question import Question
 from harness.parity.terms import RUNGS, SUMS
 from harness.runs import inputs
@@ -45,7 +44,7 @@ def climb(mine: Implementation, reference: Implementation, request: Request, say
     with tempfile.TemporaryDirectory(prefix="parity-") as temporary:
         place = Path(temporary)
         say("Both sides open the run and declare what they would use (rungs 1-4) ...")
-        hand_out_weights(reference, request, place)
+        draw_weights(reference, request, place)
         ours, theirs = declare([(mine, request), (reference, request)], place)
         say("Both sides answer the same questions (rungs 5-7) ...")
         ask(request, place)
@@ -67,13 +66,13 @@ def ask(request: Request, place: Path) -> Path:
 
 def answer(sides: Sequence[Implementation], place: Path) -> list[str]:
     """Each side answers the question in a folder of `place`; why each failed, or ''."""
-    folders = [answers(side, place) for side in sides]
+    folders = [answers_of(side, place) for side in sides]
     for folder in folders:
         folder.mkdir()
     return in_parallel([side.answer_command(place / "question") for side in sides], folders)
 
 
-def answers(side: Implementation | Evidence, place: Path) -> Path:
+def answers_of(side: Implementation | Evidence, place: Path) -> Path:
     """Where the answers of a side are."""
     name = side.implementation if isinstance(side, Evidence) else side.name
     return place / f"{name}-answers"
@@ -87,12 +86,12 @@ def compare(
     A rung that cannot be climbed, because another that it stands on is broken, says so.
     """
     asked, steps = place / "question", question.STEPS
-    a, b = answers(mine, place), answers(reference, place)
+    a, b = answers_of(mine, place), answers_of(reference, place)
     said = zip((mine, reference), failures, strict=True)
     failed = "; ".join(f"{side.implementation} failed: {text}" for side, text in said if text)
     found = [*compare_declared(inputs.request_settings(request), mine, reference)]
     if all((folder / "parameters.json").exists() for folder in (a, b)):
-        network = rungs.network(a, b)
+        network = answers.network(a, b)
     else:
         network = rung(5, NAMES[5], (), failed)
     found.append(network)
@@ -101,7 +100,7 @@ def compare(
     if blocked := unequal or failed:
         found += [rung(number, NAMES[number], (), blocked) for number in (6, 8)]
     else:
-        step, drift = rungs.step(a, b, steps)
+        step, drift = answers.step(a, b, steps)
         found.append(step)
         found.append(rung(8, NAMES[8], _judge(request, asked, b)))
     if failed:
@@ -113,16 +112,18 @@ def compare(
 
 
 def _augmentation(mine: Evidence, reference: Evidence, request: Request, place: Path) -> Rung:
-    checks = rungs.augmentation(place / "question", answers(mine, place), answers(reference, place))
+    checks = answers.augmentation(
+        place / "question", answers_of(mine, place), answers_of(reference, place)
+    )
     silent = next((side for side in (mine, reference) if side.failure), None)
     if silent is not None:
         why = f"{silent.implementation} drew no indices: {silent.failure}"
         return rung(7, NAMES[7], tuple(checks), why)
     ours, theirs = (
-        rungs.load(place / f"{side.implementation}-declared" / "streams.npz")
+        answers.load(place / f"{side.implementation}-declared" / "streams.npz")
         for side in (mine, reference)
     )
-    checks.append(rungs.sampling(ours, theirs, request.labels, request.dataset.train_size))
+    checks.append(answers.sampling(ours, theirs, request.labels, request.dataset.train_size))
     return rung(7, NAMES[7], tuple(checks))
 
 
@@ -163,8 +164,8 @@ def _setting(field: str, mine: Evidence, theirs: Evidence, asked: Mapping[str, A
     return check(field, measured, "declared" if declared else "equal", declared, note)
 
 
-def _judge(request: Request, asked: Path, answers: Path) -> tuple[Check, ...]:
-    images = rungs.load(asked / "judge.npz")["images"]
-    weights = answers / "judged.safetensors"
-    logits = judge.logits(request.profile, weights, images, answers, "cpu")
-    return tuple(rungs.judge(asked, answers, logits))
+def _judge(request: Request, asked: Path, folder: Path) -> tuple[Check, ...]:
+    images = answers.load(asked / "judge.npz")["images"]
+    weights = folder / "judged.safetensors"
+    logits = judge.logits(request.profile, weights, images, folder, "cpu")
+    return tuple(answers.judge(asked, folder, logits))

@@ -52,7 +52,7 @@ def _check(
     say(f"{labels} labels, seed {seed}: checking that both sides start alike ...")
     try:
         with tempfile.TemporaryDirectory(prefix="preflight-") as place:
-            hand_out_weights(able[0].side, able[0].request, Path(place))
+            draw_weights(able[0].side, able[0].request, Path(place))
             declared = declare([(p.side, p.request) for p in able], Path(place))
     except Incomplete as error:
         say(f"Notice: could not be checked beforehand: {error}")
@@ -78,7 +78,7 @@ def _difference(
     return terms.first_difference(declared[name], asked, peers)
 
 
-def hand_out_weights(side: Implementation, request: Request, place: Path) -> None:
+def draw_weights(side: Implementation, request: Request, place: Path) -> None:
     """Draw the initial weights of `request` into `place`. Raises Incomplete."""
     name, command = inputs.initial_weights(side, request)
     if failure := _run(command, place):

@@ -70,7 +70,8 @@ def styles(titles: dict[str, str]) -> list[tuple[str, str, Style]]:
         for name in titles
         if name.endswith(BEFORE)
     }
-    return [(name, title, {**given, **before}[name]) for name, title in titles.items()]
+    given |= before
+    return [(name, title, given[name]) for name, title in titles.items()]
 
 
 def accuracy_vs_epoch(

@@ -36,7 +36,6 @@ class CompareQuestion:
     limits: Limits = field(default_factory=Limits)
     slurm: Settings | None = None  # None: on this machine
     reference: Path | None = None  # a results folder with finished runs of the reference
-    reuse: Path | None = None  # one with finished runs of any contender
 
     @property
     def means(self) -> Means:
@@ -62,11 +61,10 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
                 request = Request(profile, experiment.dataset, labels, seed, experiment.device)
                 for side in sides:
                     plan.add(runs, side, side.asked(request))
+        plan.check_terms()
         plan.restore()
         if question.reference is not None:
-            plan.take(question.reference, {contender.reference()})
-        if question.reuse is not None:
-            plan.take(question.reuse, set(question.implementations), must=False)
+            plan.take(question.reference, contender.reference())
         space.check(folder, profile, len(plan.todo), question.jobs)
         plan.show()
         plan.put_away()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.analysis.results import load_all
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
+from harness.implementations import registry
 from harness.implementations.interface import REPOSITORY, Implementation, Request
 from harness.implementations.source import commit_here, why_no_commit
 from harness.parity import judge, preflight
@@ -17,8 +18,9 @@ from harness.runs import cluster, earlier, origin, taking, train
 from harness.runs.attempt import Limits
 from harness.runs.execution import pool
 from harness.runs.execution.slurm import Settings
-from harness.runs.folder import Planned, Run, RunsFolder
+from harness.runs.folder import Planned, Run, RunsFolder, check_same_terms
 from harness.runs.manifest import Manifest, Status, read_manifest
+from harness.runs.origin import Origin
 from harness.runs.progress import duration
 
 
@@ -33,24 +35,32 @@ class Means:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One run of a plan, and the runs folder that it lies in."""
+    """One run of a plan, the runs folder that it lies in, and the origin of today's code."""
 
     runs: RunsFolder
     planned: Planned
+    today: Origin
 
     @property
     def is_done(self) -> bool:
-        return self.runs.is_done(self.planned.side, self.planned.request)
+        """Whether this very run is there, kept, and of today's code. Raises BadInput."""
+        return self._kept is not None and not self.why_stale
 
     @property
     def why_stale(self) -> str:
         """Why the finished run there is none of today's code; '' where there is none, or it is."""
-        return self.runs.is_stale(self.planned.side, self.planned.request)
+        kept = self._kept
+        return "" if kept is None else origin.difference(origin.of(kept), self.today)
 
     @property
     def expected_seconds(self) -> float:
         """How long it may take; 0 where nothing tells."""
         return self.runs.expected_seconds(self.planned.side, self.planned.request) or 0.0
+
+    @property
+    def _kept(self) -> Manifest | None:
+        manifest = read_manifest(self.planned.folder)
+        return manifest if manifest is not None and self.runs.keeps(manifest) else None
 
 
 class Plan:
@@ -60,18 +70,38 @@ class Plan:
         self.folder, self.device = folder, device
         self.means, self.terminal = means, terminal
         self.entries: list[Entry] = []
+        self._origins: dict[str, Origin] = {}  # a sum over the source of each contender, taken once
 
     def add(self, runs: RunsFolder, side: Implementation, request: Request) -> None:
-        """Ask for one run more. Raises BadInput if its folder holds runs of other terms."""
-        runs.check_same_terms(side, request)
-        self.entries.append(Entry(runs, runs.planned(side, request)))
+        """Ask for one run more."""
+        self.entries.append(Entry(runs, runs.planned(side, request), self._origin(side)))
+
+    def check_terms(self) -> None:
+        """Raise BadInput if a folder holds finished runs of today's code on other terms."""
+        for runs in dict.fromkeys(entry.runs for entry in self.entries):
+            done = [one for one in runs.done() if self._is_of_today(one[1])]
+            for entry in self.entries:
+                if entry.runs == runs:
+                    check_same_terms(entry.planned, done)
+
+    def _is_of_today(self, manifest: Manifest) -> bool:
+        """Of a contender that is not known here, nothing can be told: it counts."""
+        if manifest.implementation not in registry.names():
+            return True
+        today = self._origin(registry.create(manifest.implementation))
+        return not origin.difference(origin.of(manifest), today)
+
+    def _origin(self, side: Implementation) -> Origin:
+        if side.name not in self._origins:
+            self._origins[side.name] = origin.here(side, self.device)
+        return self._origins[side.name]
 
     def restore(self) -> None:
         """Bring finished runs of today's code back that were put away for those of other code."""
         for entry in self.todo:
-            planned = entry.planned
-            if earlier.bring_back(planned, origin.here(planned.side, planned.request.device)):
-                self.terminal.say(f"{planned.title}: its code is as it was before; back it comes")
+            if earlier.bring_back(entry.planned, entry.today):
+                title = entry.planned.title
+                self.terminal.say(f"{title}: its code is as it was before; back it comes")
 
     @property
     def todo(self) -> list[Entry]:
@@ -99,27 +129,24 @@ class Plan:
         about = f", about {duration(total)} in all" if total else ""
         self.terminal.table(f"To do{about}", (), rows)
 
-    def take(self, folder: Path, contenders: Collection[str], must: bool = True) -> None:
-        """Take finished runs of `contenders` from another results folder.
+    def take(self, folder: Path, contender: str) -> None:
+        """Take finished runs of `contender` from another results folder.
 
-        Raises BadInput where it has none on the same terms and, if it `must`, none at all.
+        Raises BadInput where it has one on other terms, or none at all that can be taken.
         """
         runs = taking.runs_in(folder, self.entries[0].planned.request.profile.name)
-        wanted = [e for e in self.entries if e.planned.side.name in contenders]
-        todo = [entry for entry in wanted if not entry.is_done]
-        why = ""
-        taken = 0
+        todo = [entry for entry in self.todo if entry.planned.side.name == contender]
+        refused = ""
         for entry in todo:
-            why = taking.take(entry.planned, runs, str(folder))
-            if why:
-                self.terminal.say(f"{entry.planned.title}: not in {folder}: {why}")
+            title = entry.planned.title
+            if why := taking.take(entry.planned, entry.today, runs, str(folder)):
+                refused = f"{title}: {why}"
+                self.terminal.say(f"{title}: not in {folder}: {why}")
             else:
-                taken += 1
-                self.terminal.say(f"{entry.planned.title}: taken from {folder}")
-        if todo and not taken and must:
+                self.terminal.say(f"{title}: taken from {folder}")
+        if todo and not any(entry.is_done for entry in todo):
             raise BadInput(
-                f"REFERENCE {folder}: {todo[-1].planned.title}: {why}; name another folder, or "
-                "leave REFERENCE out"
+                f"REFERENCE {folder}: {refused}; name another folder, or leave REFERENCE out"
             )
 
     def put_away(self) -> None:
@@ -196,10 +223,8 @@ class Plan:
             )
         for key, value in now.items():
             if others := sorted(found[key] - {value}):
-                short = ", ".join(_short(other) for other in others)
-                lines.append(
-                    f"finished runs here were made with {key} {short}, now it is {_short(value)}"
-                )
+                made = f"made with {key} {', '.join(others)}"
+                lines.append(f"finished runs here were {made}, now it is {value}")
         return lines
 
 
@@ -219,10 +244,3 @@ def _left_by(before: Manifest | None) -> str:
     if before.is_abandoned:
         return "; stopped half way, its process is gone"
     return f"; {before.status.value} before"
-
-
-def _short(value: str) -> str:
-    """A commit at seven digits, anything else as it is."""
-    commit, dash, dirty = value.partition("-dirty")
-    is_commit = len(commit) == 40 and set(commit) <= set("0123456789abcdef")
-    return (commit[:7] + dash + dirty) if is_commit else value or "unknown"

@@ -75,6 +75,7 @@ def study(question: StudyQuestion, terminal: Terminal) -> None:
                         variant.profile, dataset, count, seed, device, variant.options
                     )
                     plan.add(runs, side, request)
+        plan.check_terms()
         plan.restore()
         space.check(folder, profile, len(plan.todo), question.jobs)
         plan.show()

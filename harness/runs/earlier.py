@@ -42,6 +42,7 @@ def bring_back(planned: Planned, wanted: Origin) -> bool:
         manifest = read_manifest(kept)
         if (
             manifest is not None
+            and manifest.implementation == planned.side.name
             and manifest.status is Status.DONE
             and not origin.difference(origin.of(manifest), wanted)
             and manifest.settings == request_settings(planned.request)

@@ -15,7 +15,6 @@ from harness.errors import BadInput, LogError
 from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence, Point, Resolved
-from harness.runs import origin
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, read_manifest
 
@@ -77,29 +76,10 @@ class RunsFolder:
     prefix: str = ""
     keeps: Callable[[Manifest], bool] = lambda manifest: manifest.status is Status.DONE
 
-    def run_folder(self, side: Implementation, request: Request) -> Path:
-        """Where the run of that contender on those terms lies."""
-        return self.place / folder_name(request.labels, request.seed, side.name)
-
     def planned(self, side: Implementation, request: Request) -> Planned:
         """The run of that contender on those terms, as it is asked for."""
-        folder = self.run_folder(side, request)
+        folder = self.place / folder_name(request.labels, request.seed, side.name)
         return Planned(side, request, folder, self.prefix + folder.name)
-
-    def is_done(self, side: Implementation, request: Request) -> bool:
-        """Whether this very run is there, kept, and of today's code. Raises BadInput."""
-        manifest = read_manifest(self.run_folder(side, request))
-        return manifest is not None and self._is_fresh(manifest, side, request)
-
-    def is_stale(self, side: Implementation, request: Request) -> str:
-        """Why a kept run is none of today's code; '' where there is none, or it is."""
-        manifest = read_manifest(self.run_folder(side, request))
-        if manifest is None or not self.keeps(manifest):
-            return ""
-        return stale(manifest, side, request.device)
-
-    def _is_fresh(self, manifest: Manifest, side: Implementation, request: Request) -> bool:
-        return self.keeps(manifest) and not stale(manifest, side, request.device)
 
     def done(self) -> Iterator[tuple[Path, Manifest]]:
         """The runs that are kept, by folder."""
@@ -107,32 +87,6 @@ class RunsFolder:
             manifest = read_manifest(path)
             if manifest is not None and self.keeps(manifest):
                 yield path, manifest
-
-    def check_same_terms(self, side: Implementation, request: Request) -> None:
-        """Raise BadInput if a finished run in this folder was made on other terms.
-
-        Only the labelled images differ between the runs of one folder, and what a contender
-        declares to change: a table never mixes.
-        """
-        asked = request_settings(request)
-        for path, manifest in self.done():
-            if manifest.implementation in registry.names() and stale(
-                manifest, registry.create(manifest.implementation), request.device
-            ):
-                continue  # of other code: it is in no table of today's
-            same_split = (manifest.labels, manifest.seed) == (request.labels, request.seed)
-            declared: set[str] = set()
-            if manifest.implementation != side.name:
-                declared = {*side.departs, *registry.departs(manifest.implementation)}
-            for key, value in asked.items():
-                found = manifest.settings.get(key)
-                if key in declared:
-                    continue
-                if found != value and (key != "split_sha256" or same_split):
-                    raise BadInput(
-                        f"{path}: done with {key} = {found}, asked for is {value}; name another "
-                        "folder with RESULTS=, or move that run away"
-                    )
 
     def expected_seconds(self, side: Implementation, request: Request) -> float | None:
         """From the runs of this contender that are done here, else the profile's guess."""
@@ -149,9 +103,28 @@ class RunsFolder:
         return guess and START_SECONDS + guess * request.profile.iterations
 
 
-def stale(manifest: Manifest, side: Implementation, device: str) -> str:
-    """Why a run of `side` is none that its code would make on `device` now; '' if it is."""
-    return origin.difference(origin.of(manifest), origin.here(side, device))
+def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) -> None:
+    """Raise BadInput if one of the `done` runs of its folder was made on other terms.
+
+    Only the labelled images differ between the runs of one folder, and what a contender declares
+    to change: a table never mixes.
+    """
+    side, request = planned.side, planned.request
+    asked = request_settings(request)
+    for path, manifest in done:
+        same_split = (manifest.labels, manifest.seed) == (request.labels, request.seed)
+        declared: set[str] = set()
+        if manifest.implementation != side.name:
+            declared = {*side.departs, *registry.departs(manifest.implementation)}
+        for key, value in asked.items():
+            found = manifest.settings.get(key)
+            if key in declared:
+                continue
+            if found != value and (key != "split_sha256" or same_split):
+                raise BadInput(
+                    f"{path}: done with {key} = {found}, asked for is {value}; name another "
+                    "folder with RESULTS=, or move that run away"
+                )
 
 
 def run_folders(place: Path) -> list[Path]:

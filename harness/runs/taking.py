@@ -11,6 +11,7 @@ from harness.runs.earlier import put_away
 from harness.runs.folder import Planned, run_folders
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, Taken, read_manifest, write_manifest
+from harness.runs.origin import Origin
 
 # What a run leaves that only its machine needs: weights, links, live state.
 LEFT_BEHIND = (
@@ -38,19 +39,18 @@ def runs_in(folder: Path, profile: str) -> Path:
     raise BadInput(f"REFERENCE {folder}: no runs of profile {profile} in it; name another folder")
 
 
-def take(planned: Planned, runs: Path, named: str) -> str:
+def take(planned: Planned, wanted: Origin, runs: Path, named: str) -> str:
     """Take the run that `planned` asks for from `runs`; why not, or '' where it was taken.
 
-    `named` is what the user called the folder. Raises BadInput for a manifest of another schema,
-    and for a finished run on other terms.
+    `wanted` is the origin of today's code, `named` what the user called the folder. Raises BadInput
+    for a manifest of another schema, and for a finished run on other terms.
     """
     source = runs / planned.folder.name
     manifest = read_manifest(source)
     if manifest is None or manifest.status is not Status.DONE:
         return "no finished run of it"
     _check_terms(manifest, planned, source)
-    here = origin.here(planned.side, planned.request.device)
-    if why := origin.difference(origin.of(manifest), here):
+    if why := origin.difference(origin.of(manifest), wanted):
         return why
     planned.folder.parent.mkdir(parents=True, exist_ok=True)
     if planned.folder.exists():

@@ -39,7 +39,7 @@ class Comparison:
     """`run()` gives what a user sees: the terminal's text, and the error line if there is one."""
 
     def __init__(self, folder: Path, data_dir: Path, **options: Any) -> None:
-        self.results = folder
+        self.results, self.data_dir = folder, data_dir
         self.folder = folder / "quick"
         self.run_folder = self.folder / "runs" / NAME
         self.question = {

@@ -13,7 +13,7 @@ from harness.commands import publish, table, verify
 from harness.commands.publish import Publication
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, HarnessError
-from harness.experiment import profile
+from harness.experiment import contender, profile
 from harness.implementations import registry
 from harness.implementations.source import imported_files
 from harness.runs.manifest import Status
@@ -22,7 +22,6 @@ from tests.faults.comparison import NAME, Comparison
 from tests.helpers import made
 
 QUICK = profile.load("quick")
-BOTH = ["fake", "fake_baseline"]
 
 
 @pytest.fixture
@@ -147,10 +146,13 @@ def test_the_sum_is_of_content_and_not_of_line_ends(
     assert side.source_sha256() != before
 
 
-def test_finished_runs_are_taken_from_another_folder(case: Comparison, tmp_path: Path) -> None:
+def test_finished_runs_are_taken_from_another_folder(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contender, "reference", lambda: "fake")
     case.run(seeds=[0, 1])
-    other = Comparison(tmp_path / "other", case.question["data_dir"])  # type: ignore[arg-type]
-    text = other.run(seeds=[0, 1], reuse=case.results)
+    other = Comparison(tmp_path / "other", case.data_dir)
+    text = other.run(seeds=[0, 1], reference=case.results)
     assert f"{NAME}: taken from {case.results}" in text
     assert "Nothing to do: all 2 runs are done." in text
     assert other.manifest()["taken"]["folder"] == str(case.results)
@@ -159,13 +161,19 @@ def test_finished_runs_are_taken_from_another_folder(case: Comparison, tmp_path:
     assert f"{NAME} was not trained here: it was taken from {case.results}" in text
 
 
-def test_a_folder_of_other_terms_is_refused(case: Comparison, tmp_path: Path) -> None:
+def test_a_folder_of_other_terms_or_code_is_refused(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contender, "reference", lambda: "fake")
     case.run()
-    other = Comparison(tmp_path / "other", case.question["data_dir"])  # type: ignore[arg-type]
-    text = other.run(iterations=40, reuse=case.results)
+    other = Comparison(tmp_path / "other", case.data_dir)
+    text = other.run(iterations=40, reference=case.results)
     assert "error 2: REFERENCE" in text and "done with iterations = 60, asked for is 40" in text
-    text = other.run(reuse=tmp_path / "nowhere")
+    text = other.run(reference=tmp_path / "nowhere")
     assert "error 2: REFERENCE" in text and "no runs of profile quick" in text
+    monkeypatch.setenv("FAKE_SOURCE", "two")
+    text = other.run(reference=case.results)
+    assert "error 2: REFERENCE" in text and f"{NAME}: made by source" in text
 
 
 def asked(case: Comparison, published: Path, reason: str = "why not") -> Publication:
@@ -218,3 +226,30 @@ def test_what_is_no_evidence_is_not_published(
         reason = " " if fault == "no reason" else "why not"
         publish.publish(asked(case, tmp_path / "published", reason), Terminal())
     assert not (tmp_path / "published/quick/runs").exists()
+
+
+def test_evidence_that_was_altered_by_hand_is_not_added_to(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
+    case.run()
+    published = tmp_path / "published"
+    publish.publish(asked(case, published), Terminal())
+    (published / "quick/table.md").write_text("better")
+    with pytest.raises(CheckFailed, match=r"published/quick/table\.md:1: has"):
+        publish.publish(asked(case, published), Terminal())
+    assert (published / "quick/table.md").read_text() == "better"
+
+
+def test_a_run_that_is_put_away_comes_back_to_its_own_contender(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.run()
+    monkeypatch.setenv("FAKE_SOURCE", "two")
+    case.run()
+    [kept] = (case.folder / "runs/earlier").glob(f"*/{NAME}")
+    other = json.loads((kept / "manifest.json").read_text()) | {"implementation": "fake_other"}
+    kept.rename(kept.with_name(f"{NAME}_other"))
+    (kept.with_name(f"{NAME}_other") / "manifest.json").write_text(json.dumps(other))
+    monkeypatch.setenv("FAKE_SOURCE", "one")
+    assert "back it comes" not in case.run()

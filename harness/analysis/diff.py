@@ -83,6 +83,12 @@ class Diff:
         ]
 
 
+def rule_in_use(table: pd.DataFrame, profile: Profile) -> str:
+    """The selection rule of a table: the profile's, or the last where its done runs are short."""
+    done = table[table["status"] == Status.DONE.value]
+    return selection.in_use(profile.selection, [int(n) for n in done["evaluations"].dropna()])
+
+
 def cells(
     old: pd.DataFrame,
     new: pd.DataFrame,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.analysis import base_table, diff, selection
+from harness.analysis import base_table, diff
 from harness.analysis.diff import Diff
 from harness.commands import diff as diff_command
 from harness.commands import verify
@@ -19,7 +19,6 @@ from harness.experiment.profile import Profile
 from harness.report import outputs
 from harness.runs.attempt import Limits
 from harness.runs.files import write_text
-from harness.runs.manifest import Status
 
 SUMMARY, FRESH = "summary.md", "fresh"
 
@@ -145,8 +144,7 @@ def _fresh(
     asked = committed[
         committed["labels"].isin(question.labels) & committed["seed"].isin(question.seeds)
     ]
-    done = asked[asked["status"] == Status.DONE.value]
-    rule = selection.in_use(settings.selection, [int(n) for n in done["evaluations"].dropna()])
+    rule = diff.rule_in_use(asked, settings)
     seeds = " ".join(map(str, question.seeds))
     found = Diff(f"{folder.name}, seed {seeds}", rule, diff.cells(asked, fresh, settings, rule))
     findings.lines.append(diff.markdown(found))

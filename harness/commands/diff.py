@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis import accepted, base_table, results, selection
+from harness.analysis import accepted, base_table, results
 from harness.analysis.accepted import Change
 from harness.analysis.base_table import Base
-from harness.analysis.diff import ACCEPTABLE, Diff, cells
+from harness.analysis.diff import ACCEPTABLE, Diff, cells, rule_in_use
 from harness.commands import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
 from harness.implementations.source import commit_here
 from harness.report import outputs
-from harness.runs.manifest import Status
 
 
 def now(folder: Path, profile: Profile) -> tuple[pd.DataFrame, str]:
@@ -37,8 +36,7 @@ def against(folder: Path, profile: Profile, spec: str) -> tuple[Diff, Base]:
     """The results in `folder` now against `spec`."""
     before = base_table.base(spec, folder)
     after, stale = now(folder, profile)
-    done = after[after["status"] == Status.DONE.value]
-    rule = selection.in_use(profile.selection, [int(n) for n in done["evaluations"].dropna()])
+    rule = rule_in_use(after, profile)
     rows = cells(before.table, after, profile, rule, accepted.read(folder))
     return Diff(spec, rule, rows, stale), before
 

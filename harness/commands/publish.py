@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.analysis import diff, provenance, results, selection
+from harness.analysis import diff, provenance, results
 from harness.analysis.provenance import Provenance
 from harness.analysis.results import Results
 from harness.commands import diff as diff_command
@@ -92,8 +92,7 @@ def _show_diff(found: Results, target: Path, profile: Profile, terminal: Termina
         return
     before = diff_command.published(target)
     after, _ = diff_command.now(found.folder, profile)
-    counts = [len(run.points) for run in found.runs]
-    rule = selection.in_use(profile.selection, counts)
+    rule = diff.rule_in_use(after, profile)
     rows = diff.cells(before, after, profile, rule)
     shown = diff.Diff(str(target), rule, rows)
     terminal.table(f"{found.folder} against {target}", diff.COLUMNS, diff.texts(shown))

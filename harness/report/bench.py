@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.experiment.algorithms import images_an_iteration
+from harness.experiment.contender import reference as name_of_reference
 from harness.experiment.profile import Profile
 from harness.runs.progress import duration
 
@@ -16,7 +17,8 @@ def markdown(result: dict[str, Any], profile: Profile) -> str:
     """The table of contenders, our breakdown against the ceiling, and where it was measured."""
     hardware, versions = result["hardware"], result["versions"]
     images = images_an_iteration(result)
-    reference = next((c for c in result["contenders"] if c["name"] == "torchssl"), None)
+    held_against = name_of_reference()
+    reference = next((c for c in result["contenders"] if c["name"] == held_against), None)
     lines = [
         f"# Speed, profile {result['profile']}",
         "",

@@ -23,6 +23,7 @@ from harness.errors import BadInput, CheckFailed, HarnessError, NoRuns
 from harness.execution import slurm
 from harness.execution.hold import only_one
 from harness.implementations import base
+from harness.logs import recognise
 from harness.records import Point
 from harness.selection import RULES
 from harness.settings_file import CONFIGS
@@ -161,11 +162,10 @@ def read(
 
     Example: python -m harness read torchssl saved_models/fixmatch_cifar10_40_0/log.txt
     """
-    if format not in logs.READERS:
-        raise BadInput(f"FORMAT {format}: unknown; use {', '.join(logs.READERS)}")
+    points = recognise.read(format, file)  # before anything is printed: it may fail
     writer = csv.DictWriter(sys.stdout, list(Point.__annotations__), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(vars(point) for point in logs.READERS[format](file))
+    writer.writerows(vars(point) for point in points)
 
 
 @app.command()

@@ -48,7 +48,6 @@ def test_every_evaluation_of_a_run():
     ]
     assert READERS["torchssl"](RUN) == points
     assert iterations(torchssl.read(LOGS / "torchssl-60-run1.txt")) == [1, 21, 41, 60]
-    assert torchssl.num_train_iter(RUN) == 60
 
 
 def test_matrix_gives_the_logged_accuracy(tmp_path):
@@ -63,7 +62,6 @@ def test_values_as_torch_on_a_gpu_prints_them():
     assert torchssl.read(REPORT) == [
         Point(1, 9.1, 50.13, 13.4847, 2.4592, 2.4592, 0.0, 0.0, 2.206),
     ]
-    assert torchssl.num_train_iter(REPORT) is None
 
 
 @pytest.mark.parametrize(

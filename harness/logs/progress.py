@@ -59,6 +59,7 @@ class _State:
 
     @property
     def is_damaged(self) -> bool:
+        """Whether it has bytes that are no text."""
         return self.line.no_text != "" and is_damaged(self.text)
 
     @property
@@ -127,11 +128,12 @@ class _Rank:
             line = self._early[0].line
             raise line.error("no 'Train Epoch:' line says at which iteration")
         entries = self.curve.entries
-        if entries and entries[-1].line.cut and any(e.point.top5 is not None for e in entries):
-            entries[:] = [entry for entry in entries if entry.point.top5 is not None]
-        if len({entry.point.top5 is None for entry in entries}) == 2:
-            line = next(entry.line for entry in entries if entry.point.top5 is None)
-            raise line.error("an evaluation without the top5 that others have")
+        lacking = [entry for entry in entries if entry.point.top5 is None]
+        if len(lacking) in (0, len(entries)):
+            return
+        if not lacking[0].line.cut:
+            raise lacking[0].line.error("an evaluation without the top5 that others have")
+        entries.remove(lacking[0])
 
     def _is_rest(self, state: _State) -> bool:
         """Of the evaluation before, where its line was broken in two."""
@@ -148,6 +150,7 @@ class _Rank:
             self._early = None
         if training.iteration < self._reached:
             self.curve.start()
+            self._bar = None
         self._reached = training.iteration
         if self._to_repeat and min(self._to_repeat) < self._reached:
             raise state.line.error(

@@ -114,7 +114,7 @@ class _Rank:
                 raise
 
     def _take_unheaded(self, record: Record) -> None:
-        if not record.text.startswith(_CHECK):
+        if _CHECK not in record.text or "iteration, " in record.text:
             text = _UNKNOWN_PREFIX.sub("", record.text, count=1)
             self._evaluation(replace(record, text=text))
 
@@ -141,7 +141,7 @@ class _Rank:
         is_start = record.text.startswith(START)
         if is_start:
             # Of what was begun before, this process knows nothing.
-            self._matrices = Unlogged(is_resumed=not self._starting)
+            self._matrices, self._checks = Unlogged(is_resumed=not self._starting), 0
         if is_start and not self._starting:
             self._began, self._evaluated, self._finished = None, False, None
             self.curve.start()

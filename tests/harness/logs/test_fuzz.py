@@ -89,8 +89,8 @@ def mangled(draw: st.DrawFn, lines: Sequence[str]) -> tuple[str, bool]:
     if width and draw(st.booleans()):
         mixed = [line[at : at + width] for line in mixed for at in range(0, len(line), width)]
     text = joined(mixed)
-    # Bars of two runs that nobody labelled, cut off: they may be of one that was started again.
-    is_ambiguous = ranks > 1 and wrap not in RANKED and "Test Iter" in lines[-1]
+    # What two runs wrote without labels, cut off, may be of one that was started again.
+    is_ambiguous = ranks > 1 and wrap not in RANKED
     is_cut = not is_ambiguous and draw(st.booleans())
     if is_cut:
         text = text[: draw(st.integers(0, len(text)))]

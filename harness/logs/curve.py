@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -39,7 +40,7 @@ class Curve:
     """The evaluations that one process logged, and then those that went on from it."""
 
     entries: list[Entry] = field(default_factory=list)
-    _starts: int = 0
+    starts: int = 0
     _is_new: bool = True  # nothing evaluated since the last start
     _resumed_at: int = -1
 
@@ -49,10 +50,18 @@ class Curve:
         What it evaluates again takes the place of what was; where it is not known from where it
         goes on, its first evaluation tells.
         """
-        self._starts, self._is_new = self._starts + 1, True
+        self.starts, self._is_new = self.starts + 1, True
         self._resumed_at = -1 if resumed_at is None else resumed_at
         if resumed_at is not None:
             self._drop_from(resumed_at + 1)
+
+    @property
+    def renewed_from(self) -> float:
+        """The first iteration whose evaluation from before the last start counts no more."""
+        if self._resumed_at >= 0:
+            return self._resumed_at + 1
+        new = (e.point.iteration for e in self.entries if e.starts == self.starts)
+        return min(new, default=math.inf)
 
     def before(self, iteration: int) -> Point | None:
         """The last evaluation before that iteration."""
@@ -71,7 +80,7 @@ class Curve:
         Raises LogError where it contradicts one that no start or resumption parts it from.
         """
         gone: set[int] = set()
-        entry = Entry(point, line, self._starts)
+        entry = Entry(point, line, self.starts)
         is_next = not self.entries or point.iteration > self.entries[-1].point.iteration
         if is_next or (self._is_new and point.iteration > self._resumed_at):
             gone = self._drop_from(point.iteration) - {point.iteration}
@@ -94,11 +103,17 @@ class Curve:
 def merge(curves: Iterable[Curve]) -> Sequence[Entry]:
     """The curve that all ranks of a run logged, by strictly increasing iteration.
 
-    Raises LogError where ranks disagree.
+    Where one went on from a checkpoint and another did not yet, what that one still has of the
+    time before counts no more. Raises LogError where ranks disagree.
     """
+    ranks = list(curves)
+    newest = max(ranks, key=lambda curve: curve.starts, default=Curve())
     merged: dict[int, Entry] = {}
-    for curve in curves:
+    for curve in ranks:
+        is_behind = curve.starts < newest.starts
         for entry in curve.entries:
+            if is_behind and entry.point.iteration >= newest.renewed_from:
+                break
             there = merged.setdefault(entry.point.iteration, entry)
             if there.starts == entry.starts:
                 there.check_agrees(entry)

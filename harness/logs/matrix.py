@@ -100,7 +100,7 @@ class Unlogged:
         Raises LogError where it is not whole, or another one before it had no evaluation.
         """
         matrix, same = self._matrix, self._same
-        self._matrix, self._same, self._last = None, None, matrix
+        self._matrix, self._same, self._last = None, None, matrix or self._last
         if matrix is not None and not matrix.is_whole:
             raise matrix.head.error("the confusion matrix that begins here is not whole")
         is_check = self.is_resumed and not self._logged

@@ -37,8 +37,11 @@ def read(path: Path) -> list[Point]:
     or that contradicts another.
     """
     ranks = defaultdict[str, _Rank](_Rank)
+    label = ""
     for state in _states(path):
-        ranks[state.line.label].take(state)
+        if state.line.label or _STATE_START.match(state.text):
+            label = state.line.label  # what follows without one may be the rest of its line
+        ranks[label].take(state)
     for rank in ranks.values():
         rank.end()
     return units.percent(curve.merge(rank.curve for rank in ranks.values()))

@@ -75,6 +75,16 @@ def test_after_another_start_the_later_counts(tmp_path: Path, name: str) -> None
     assert read(name, tmp_path / "log", joined(ranks)) == expected
 
 
+def test_a_rank_that_has_not_gone_on_yet(tmp_path: Path) -> None:
+    """What it has of the time before the other's resumption counts no more."""
+    lines = PLAIN["own resumed"]
+    ahead = [f"[rank0]: {line}" for line in lines[:6]]
+    behind = [f"[rank1]: {line}" for line in lines[:4]]
+    found = read("own", tmp_path / "log", joined([*ahead, *behind]))
+    assert found == read("own", tmp_path / "log", joined(lines[:6]))
+    assert [iteration for iteration, _, _ in found] == [10, 20]
+
+
 def test_evaluations_that_come_late_change_nothing(tmp_path: Path) -> None:
     """A second reading of the same output, below the first."""
     start, first, *rest = PLAIN["own"]

@@ -68,9 +68,10 @@ def mangled(draw: st.DrawFn, lines: Sequence[str]) -> tuple[str, bool]:
     repeated = draw(st.sets(numbers, max_size=3))
     kept = draw(st.dictionaries(numbers, st.integers(8, 200), max_size=2))
     ranks = draw(st.integers(1, 3))
-    wrap: Wrap = draw(
-        st.sampled_from(RANKED if ranks > 1 else WRAPS) | st.sampled_from(WRAPS) | UNKNOWN
-    )
+    # Bars that nobody labelled do not tell whose they are, and training that goes back began again.
+    is_labelled = ranks > 1 and "Batch: " in lines[-1]
+    ranked, wraps = st.sampled_from(RANKED), st.sampled_from(WRAPS)
+    wrap: Wrap = draw(ranked if is_labelled else (ranked if ranks > 1 else wraps) | wraps | UNKNOWN)
     copies = [
         [
             wrap(rank, number, line[: kept.get(number)].strip() or line)

@@ -34,6 +34,7 @@ from harness.experiment import profile as profiles
 from harness.experiment import study as studies
 from harness.experiment.settings_file import CONFIGS
 from harness.implementations import logs, registry
+from harness.implementations.logs import recognise
 from harness.implementations.reported import Point
 from harness.runs.attempt import Limits
 from harness.runs.execution import slurm
@@ -175,11 +176,10 @@ def read(
 
     Example: python -m harness read torchssl saved_models/fixmatch_cifar10_40_0/log.txt
     """
-    if format not in logs.READERS:
-        raise BadInput(f"FORMAT {format}: unknown; use {', '.join(logs.READERS)}")
+    points = recognise.read(format, file)  # before anything is printed: it may fail
     writer = csv.DictWriter(sys.stdout, list(Point.__annotations__), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(vars(point) for point in logs.READERS[format](file))
+    writer.writerows(vars(point) for point in points)
 
 
 @app.command()

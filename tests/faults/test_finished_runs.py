@@ -169,7 +169,7 @@ def torchssl_log(folder: Path) -> Path:
 
 @pytest.mark.parametrize("line", range(1, 13))
 def test_noise_in_the_log_of_a_finished_torchssl(tmp_path: Path, line: int) -> None:
-    """An evaluation that can no longer be made out as one is missed all the same."""
+    """An evaluation that can no longer be made out as one is named by its line all the same."""
     log = torchssl_log(tmp_path)
     assert len(results.load_all(tmp_path)[0].points) == 12
     lines = log.read_bytes().splitlines(keepends=True)
@@ -177,7 +177,7 @@ def test_noise_in_the_log_of_a_finished_torchssl(tmp_path: Path, line: int) -> N
     at = lines[line].index(b"iteration, USE_EMA") - 10
     lines[line] = lines[line][:at] + noise + lines[line][at + 30 :]
     log.write_bytes(b"".join(lines))
-    with pytest.raises(LogError, match=r"log\.txt: .*restore it from a copy"):
+    with pytest.raises(LogError, match=rf"log\.txt:{line + 1}: .*is no UTF-8 text.*; restore the"):
         results.load_all(tmp_path)
 
 

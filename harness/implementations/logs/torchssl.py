@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, LogError
-from harness.implementations.logs import text
+from harness.implementations.logs import curve, units
+from harness.implementations.logs.curve import Curve
+from harness.implementations.logs.matrix import Matrix, Unlogged
+from harness.implementations.logs.torchssl_records import START, Record, read_records
 from harness.implementations.reported import Point
 
-_HEAD = r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+\] "
-_RECORD = re.compile(f"({_HEAD})(.*)")
-_RECORD_START = re.compile(f"(?={_HEAD})")
-_START = "USE GPU: "  # the first record of a start, or of a resumption
-_LOOKS_LIKE_EVALUATION = " iteration, USE_EMA"
+LOOKED_FOR = (
+    "'<n> iteration, USE_EMA: ..., {... 'eval/top-1-acc': ...}' and a last confusion matrix"
+)
+SIGN = re.compile(rf"\] {START}|Arguments: Namespace\(|\d iteration, USE_EMA: \w+, \{{")
+
+_LOOKS_LIKE_EVALUATION = re.compile(
+    r"\d+ iteration\b|.*(?:iteration, USE_EMA|BEST_EVAL_ACC|'eval/top-1-acc')"
+)
+_UNKNOWN_PREFIX = re.compile(r".*?(?:^|[\s\]:|>-])(?=\d+ iteration, )")
+_CHECK = "{'eval/"  # printed, not logged: the evaluation of a checkpoint that was loaded
 _EVALUATION = re.compile(r"(\d+) iteration, USE_EMA: \w+, \{(.*)\}")
 _NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+|nan|inf)"
 _VALUE = re.compile(rf"'([\w/-]+)': (?:[\w.]+\()?({_NUMBER})(?=[,)]|$)")
-_ARGUMENTS = re.compile(r"Arguments: Namespace\(.*\bnum_train_iter=(\d+)")
+# Other libraries of its family: semilearn writes these, and some log no USE_EMA.
+_RELATED = re.compile(r"Use GPU: |validating\.\.\.|Arguments: Namespace\(.*\balgorithm=")
+_RELATED_EVALUATION = re.compile(r"(?:\w+ )?\d+ iteration, (?:USE_EMA: \w+, [^{\s]|[^U\s])")
+_ITERATIONS = re.compile(r"\bnum_train_iter=(\d+)[,)]")
 _NAMESPACE = "Arguments: Namespace("
 _LOADED = "model loaded"  # what follows checks the checkpoint, and is no evaluation of the run
-_LATEST_SAVED = re.compile(r"model saved: .*latest_model\.pth\s*$")
-_ROW = re.compile(r"\[([^\[\]]*)\]")
+_MATRIX = "confusion matrix:"
+_SAVED = "model saved: "
+_LATEST_SAVED = re.compile(rf"{_SAVED}.*latest_model\.pth\b")
 
 
 def read(path: Path, class_counts: Sequence[int] | None = None) -> list[Point]:
@@ -36,12 +50,13 @@ def read(path: Path, class_counts: Sequence[int] | None = None) -> list[Point]:
     The evaluation after the last iteration is logged as a confusion matrix only. `class_counts`,
     the test set's images of each class, makes its accuracy exact; without it the test set is
     taken to be balanced. Seconds leave out the time between a kill and the resumption.
-    Raises BadInput (no such file, other classes), LogError (an evaluation that cannot be read).
+    Raises BadInput (no such file, other classes), LogError (what cannot be read to its end, or
+    contradicts itself).
     """
-    log = _Log(path, class_counts)
-    for record in _records(text.read(path, "log.txt")):
-        log.take(record)
-    return log.points
+    ranks = defaultdict[str, _Rank](partial(_Rank, class_counts))
+    for record in read_records(path):
+        ranks[record.label].take(record)
+    return units.fractions(curve.merge(rank.curve for rank in ranks.values()))
 
 
 def arguments(path: Path) -> dict[str, Any]:
@@ -50,20 +65,17 @@ def arguments(path: Path) -> dict[str, Any]:
     Values that are no Python literals are left out. Raises BadInput, LogError.
     """
     found: dict[str, Any] = {}
-    for record in _records(text.read(path, "log.txt")):
+    for record in read_records(path):
         if record.text.startswith(_NAMESPACE) and not record.cut:
-            found = _namespace(record, path)
+            found = _namespace(record)
     return found
 
 
-def _namespace(record: _Record, path: Path) -> dict[str, Any]:
+def _namespace(record: Record) -> dict[str, Any]:
     try:
         call = ast.parse(record.text.removeprefix("Arguments: "), mode="eval").body
     except SyntaxError as error:
-        raise LogError(
-            f"{path}:{record.line}: the arguments cannot be read ({error.msg}); restore the line "
-            "from the original log"
-        ) from error
+        raise record.error(f"the arguments cannot be read ({error.msg})") from error
     values = {}
     for keyword in call.keywords if isinstance(call, ast.Call) else ():
         with suppress(ValueError):
@@ -71,102 +83,95 @@ def _namespace(record: _Record, path: Path) -> dict[str, Any]:
     return values
 
 
-@dataclass(frozen=True)
-class _Record:
-    """The first line of a record without its head, or a further line of one (not `headed`)."""
+class _Rank:
+    """Takes what one rank logged, in order; `curve` is what it evaluated so far."""
 
-    line: int
-    headed: bool
-    time: datetime | None
-    text: str
-    cut: bool  # not ended by a newline: the writer was killed inside it
-
-
-def _records(content: str) -> Iterator[_Record]:
-    """One a line; more where a kill left a line without its end and the next start went on."""
-    lines = content.split("\n")
-    for number, line in enumerate(lines, 1):
-        parts = [part for part in _RECORD_START.split(line.rstrip("\r")) if part]
-        for part, following in zip(parts, [*parts[1:], None], strict=False):
-            cut = number == len(lines) if following is None else f"] {_START}" in following
-            if match := _RECORD.match(part):
-                yield _Record(number, True, _time(match[1]), match[2], cut)
-            else:
-                yield _Record(number, False, None, part, cut)
-
-
-def _time(head: str) -> datetime | None:
-    try:
-        return datetime.strptime(head[1:24], "%Y-%m-%d %H:%M:%S,%f")
-    except ValueError:
-        return None
-
-
-class _Log:
-    """Takes records in order; `points` is the curve so far."""
-
-    def __init__(self, path: Path, class_counts: Sequence[int] | None) -> None:
-        self.points: list[Point] = []
-        self._path, self._class_counts = path, class_counts
+    def __init__(self, class_counts: Sequence[int] | None) -> None:
+        self.curve = Curve()
+        self._class_counts = class_counts
         self._iterations: int | None = None
-        self._matrix: list[str] | None = None  # lines of the confusion matrix being read
+        self._matrices = Unlogged()
         self._matrix_time: datetime | None = None
         self._began: datetime | None = None  # this segment: a start or a resumption
         self._before = 0.0  # seconds trained in the segments before this one
         self._starting = True  # no record but starts yet: several GPUs log one start each
         self._evaluated = False  # in this segment
-        self._checks_checkpoint = False  # the next confusion matrix does
+        self._finished: Record | None = None  # so was the last evaluation, after all iterations
+        self._checks = 0  # of checkpoints that were loaded: as many matrices are no evaluation
+        self._is_related = False  # to TorchSSL, and not its own log
 
-    def take(self, record: _Record) -> None:
+    def take(self, record: Record) -> None:
         """Go one record on. Raises BadInput, LogError."""
-        looks_like_evaluation = _LOOKS_LIKE_EVALUATION in record.text
-        if not record.headed and not looks_like_evaluation:
-            if self._matrix is not None:
-                self._matrix.append(record.text)
-            return
-        self._clock(record)
-        matrix, self._matrix = self._matrix, None
-        if record.text.startswith(_LOADED):
-            self._checks_checkpoint = True
-        if looks_like_evaluation:
-            try:
-                point = self._evaluation(record)
-            except LogError:
-                if record.cut:
-                    return
+        try:
+            if record.headed:
+                self._take_headed(record)
+            elif _LOOKS_LIKE_EVALUATION.match(record.text):
+                self._take_unheaded(record)
+            elif not self._matrices.take(record.line, record.text):
+                record.check_whole()
+        except LogError:
+            if not record.cut:
                 raise
-            self._add(point, record.time)
-        elif record.text.startswith("confusion matrix:"):
-            self._matrix = None if self._checks_checkpoint else []
-            self._matrix_time, self._checks_checkpoint = record.time, False
-        elif matrix and _LATEST_SAVED.match(record.text):
-            self._final(record, " ".join(matrix))
-        elif match := _ARGUMENTS.match(record.text):
-            self._iterations = int(match[1])
 
-    def _clock(self, record: _Record) -> None:
-        is_start = record.text.startswith(_START)
+    def _take_unheaded(self, record: Record) -> None:
+        if _CHECK not in record.text or "iteration, " in record.text:
+            text = _UNKNOWN_PREFIX.sub("", record.text, count=1)
+            self._evaluation(replace(record, text=text))
+
+    def _take_headed(self, record: Record) -> None:
+        text = record.text
+        record.check_whole()
+        self._is_related |= _RELATED.match(text) is not None
+        self._clock(record)
+        if _LOOKS_LIKE_EVALUATION.match(text):
+            self._evaluation(record)
+        elif text.startswith(_LOADED):
+            self._checks += 1
+        elif text.startswith(_MATRIX):
+            self._matrices.begin(record.line, is_check=self._checks > 0)
+            self._matrix_time, self._checks = record.time, max(0, self._checks - 1)
+        elif text.startswith(_NAMESPACE):
+            self._arguments(record)
+        elif text.startswith(_SAVED) and (matrix := self._matrices.pop()):
+            if not _LATEST_SAVED.match(text):
+                raise matrix.head.error("no evaluation follows the confusion matrix")
+            self._final(record, matrix)
+
+    def _clock(self, record: Record) -> None:
+        is_start = record.text.startswith(START)
+        if is_start:
+            # Of what was begun before, this process knows nothing.
+            self._matrices, self._checks = Unlogged(is_resumed=not self._starting), 0
         if is_start and not self._starting:
-            self._began, self._evaluated = None, False
+            self._began, self._evaluated, self._finished = None, False, None
+            self.curve.start()
         self._starting = is_start
         self._began = self._began or record.time
 
-    def _evaluation(self, record: _Record) -> Point:
+    def _arguments(self, record: Record) -> None:
+        if match := _ITERATIONS.search(record.text):
+            self._iterations = int(match[1])
+        elif not record.text.endswith(")"):
+            raise record.error("the arguments are not whole")
+
+    def _evaluation(self, record: Record) -> None:
         match = _EVALUATION.match(record.text)
-        if match is None:
-            raise self._error(record, "the evaluation is not whole")
+        if _RELATED_EVALUATION.match(record.text):
+            raise _another_format(record)
+        if match is None or record.is_damaged or "iteration, USE_EMA" in match[2]:
+            raise record.error("the evaluation is not whole")
         values = {key: float(value) for key, value in _VALUE.findall(match[2])}
 
         def value(key: str) -> float | None:
             if key not in values and f"'{key}'" in match[2]:
-                raise self._error(record, f"'{key}' has no number")
+                raise record.error(f"'{key}' has no number")
             return values.get(key)
 
         top1, top5 = value("eval/top-1-acc"), value("eval/top-5-acc")
         mask_ratio = value("train/mask_ratio")
-        if top1 is None or not 0 <= top1 <= 1:
-            raise self._error(record, "no 'eval/top-1-acc' from 0 to 1")
-        return Point(
+        if top1 is None or not 0 <= top1 <= 100:  # of all together, `units` makes out which it is
+            raise record.error("no 'eval/top-1-acc' from 0 to 1")
+        point = Point(
             iteration=int(match[1]) + 1,
             top1=round(100 * top1, 10),
             top5=None if top5 is None else round(100 * top5, 10),
@@ -176,57 +181,60 @@ class _Log:
             loss_u=value("train/unsup_loss"),
             mask=None if mask_ratio is None else round(1 - mask_ratio, 10),
         )
+        is_known = self.curve.at(point.iteration) is not None and self._evaluated
+        if self._finished is not None and not is_known:
+            last = self._finished.line.number
+            raise record.error(f"an evaluation after the last one, which ends in line {last}")
+        self._matrices.log(point.iteration, record.line, is_known)
+        self._add(point, record, record.time)
 
-    def _final(self, record: _Record, matrix: str) -> None:
+    def _final(self, record: Record, matrix: Matrix) -> None:
         """Add the evaluation after the last iteration, unless the loop evaluated there too."""
-        if "..." in matrix or not matrix.rstrip().endswith("]]"):
-            return  # NumPy leaves out the middle of a matrix of more than 1,000 numbers
+        if self._is_related and not self.curve.entries:
+            raise _another_format(record)
+        if matrix.is_elided:
+            return
         try:
-            rows = [[float(number) for number in row.split()] for row in _ROW.findall(matrix)]
+            right = matrix.right()
         except ValueError as error:
-            raise self._error(
-                record, f"the confusion matrix above has no number: {error}"
-            ) from None
-        if not rows or any(len(row) != len(rows) for row in rows):
-            raise self._error(record, "the confusion matrix above is not square")
-        right = [row[index] for index, row in enumerate(rows)]
-        if not all(0 <= share <= 1 for share in right):
-            raise self._error(record, "the confusion matrix above has shares outside 0 to 1")
+            raise record.error(f"the confusion matrix above {error}") from None
         if self._iterations is None:
-            raise self._error(record, "no 'Arguments:' line above gives num_train_iter")
-        last = self.points[-1] if self.points else None
+            raise record.error("no 'Arguments:' line above gives num_train_iter")
+        last = self.curve.entries[-1].point if self.curve.entries else None
         if last and last.iteration >= self._iterations and last.eval_loss is not None:
             return
-        self._add(Point(self._iterations, self._accuracy(right)), self._matrix_time)
+        self._add(Point(self._iterations, self._accuracy(right, record)), record, self._matrix_time)
+        self._finished = record
 
-    def _accuracy(self, right: list[float]) -> float:
+    def _accuracy(self, right: Sequence[float], record: Record) -> float:
         """Percent, from the share of each class's images that were classified rightly."""
         counts = self._class_counts
         if counts is None:
             return round(100 * sum(right) / len(right), 10)
         if len(counts) != len(right):
             raise BadInput(
-                f"{self._path}: logs {len(right)} classes, but the test set has {len(counts)}; "
-                "name the data set that the run was tested on"
+                f"{record.line.path}: logs {len(right)} classes, but the test set has "
+                f"{len(counts)}; name the data set that the run was tested on"
             )
         hits = sum(round(share * count) for share, count in zip(right, counts, strict=True))
         return round(100 * hits / sum(counts), 10)
 
-    def _add(self, point: Point, time: datetime | None) -> None:
-        """Put a point in place of all that are not before it; the clock goes on from the rest."""
-        text.drop_from(self.points, point.iteration)
+    def _add(self, point: Point, record: Record, time: datetime | None) -> None:
+        """Add a point to the curve; the clock goes on from what is before it."""
+        before = self.curve.before(point.iteration)
+        earlier = (before.seconds or 0.0) if before else 0.0
         if not self._evaluated:
-            self._before = (self.points[-1].seconds or 0.0) if self.points else 0.0
-            self._evaluated = True
+            self._before, self._evaluated = earlier, True
         seconds = None
         if time is not None and self._began is not None and time >= self._began:
             seconds = round(self._before + (time - self._began).total_seconds(), 3)
-        if seconds is not None and self.points and seconds < (self.points[-1].seconds or 0.0):
+        if seconds is not None and seconds < earlier:
             seconds = None  # the clock was set back
-        self.points.append(replace(point, seconds=seconds))
+        self.curve.add(replace(point, seconds=seconds), record.line)
 
-    def _error(self, record: _Record, problem: str) -> LogError:
-        return LogError(
-            f"{self._path}:{record.line}: {problem}; "
-            "restore the line from the original log, or delete it"
-        )
+
+def _another_format(record: Record) -> LogError:
+    return LogError(
+        f"{record.line.path}:{record.line.number}: another format: no line of TorchSSL's, but of "
+        "another library that logs alike (semilearn for one); no format that is known here reads it"
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.commands import table
 from harness.commands.plan import Means, Plan
 from harness.commands.terminal import Terminal
-from harness.experiment import contender
+from harness.experiment import algorithms, contender
 from harness.experiment.opening import Experiment, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
@@ -36,11 +36,18 @@ class CompareQuestion:
     limits: Limits = field(default_factory=Limits)
     slurm: Settings | None = None  # None: on this machine
     reference: Path | None = None  # a results folder with finished runs of the reference
+    algorithms: Sequence[str] = (algorithms.DEFAULT,)  # with which each contender is trained
 
     @property
     def means(self) -> Means:
         """With what its runs are trained."""
         return Means(self.jobs, self.limits, self.slurm)
+
+    @property
+    def contenders(self) -> list[str]:
+        """Each of the implementations with each of the algorithms. Raises BadInput."""
+        asked = (registry.under(n, a) for a in self.algorithms for n in self.implementations)
+        return list(dict.fromkeys(asked))
 
 
 def compare(question: CompareQuestion, terminal: Terminal) -> None:
@@ -49,7 +56,7 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
     Raises BadInput before anything is written, and Incomplete after everything that could be done
     is done and written.
     """
-    sides = [registry.create(name) for name in question.implementations]
+    sides = [registry.create(name) for name in question.contenders]
     experiment = _open(question)
     profile, folder = experiment.profile, question.results / experiment.profile.name
     terminal.say(str(experiment))
@@ -64,7 +71,8 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
         plan.check_terms()
         plan.restore()
         if question.reference is not None:
-            plan.take(question.reference, contender.reference())
+            for algorithm in question.algorithms:
+                plan.take(question.reference, contender.reference(algorithm))
         space.check(folder, profile, len(plan.todo), question.jobs)
         plan.show()
         plan.put_away()

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors.numpy import load_file, save_file
 
 from harness.errors import Incomplete
-from harness.experiment.algorithms import FIELDS
+from harness.experiment import algorithms
 from harness.implementations import interface
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence
@@ -140,7 +140,8 @@ def compare_declared(asked: Mapping[str, Any], mine: Evidence, theirs: Evidence)
         equal = all(value == expected for value in used)
         shown = used[0][:12] if equal else f"{used[0][:12]} against {used[1][:12]}"
         yield rung(number, RUNGS[number], (check(_SUM_OF[number], shown, "exact", equal),))
-    checks = tuple(_setting(field, mine, theirs, asked) for field in FIELDS)
+    fields = algorithms.of(mine.algorithm).fields
+    checks = tuple(_setting(field, mine, theirs, asked) for field in fields)
     yield rung(4, RUNGS[4], checks)
 
 

@@ -87,6 +87,8 @@ class TorchSSL(Implementation):
         self.source = Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl"
 
     def unavailable(self) -> str | None:
+        if lacking := super().unavailable():
+            return lacking
         if not (self.source / "fixmatch.py").is_file():
             return (
                 f"no fixmatch.py in {_shown(self.source)}: run 'git submodule update --init', or "

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, LogError
 from harness.experiment import algorithms
 from harness.experiment.contender import Contender
 from harness.experiment.data import Dataset
@@ -175,6 +175,17 @@ class Implementation(ABC):
     @abstractmethod
     def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
         """Its evaluations so far; `class_counts` are the test set's. Raises LogError."""
+
+    def check_algorithm(self, log: Path, found: str | None) -> None:
+        """Raise LogError where a log names another algorithm than the contender's.
+
+        None: the log does not say.
+        """
+        mine = self.contender.algorithm
+        if found is not None and found != mine:
+            raise LogError(
+                f"{log}: a log of {found}, and {self.name} is of {mine}; move the run folder away"
+            )
 
     @abstractmethod
     def facts(self, folder: Path) -> Facts | None:

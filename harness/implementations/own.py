@@ -128,7 +128,11 @@ class Own(Implementation):
         return folder / "metrics.jsonl"
 
     def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
-        return read(self.log(folder))
+        log = self.log(folder)
+        points = read(log)
+        for start in starts(log)[:1]:
+            self.check_algorithm(log, algorithms.recorded(start.get("settings", {})))
+        return points
 
     def facts(self, folder: Path) -> Facts | None:
         try:

@@ -1,4 +1,4 @@
-"""Our FixMatch, `python -m own_impl`, in a child process."""
+"""Our FixMatch and MixMatch, `python -m own_impl`, in a child process."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ TIMES = "times.json"
 class Own(Implementation):
     """See `own_impl`; its settings carry the names of the profile's."""
 
+    trains = (algorithms.FIXMATCH.name, algorithms.MIXMATCH.name)
     checkpoint_every = 100  # iterations at least: what a stop costs at most
     declares = True
 

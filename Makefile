@@ -9,6 +9,7 @@ SEEDS ?= 0
 # With labelled_only too: does the unlabelled data help?
 IMPLEMENTATIONS ?= own torchssl
 ALGORITHMS ?= fixmatch
+ALGORITHM ?= fixmatch
 ITERATIONS ?=
 DATA_DIR ?=
 RESULTS ?= results
@@ -56,8 +57,9 @@ compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS I
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
 
-parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE DATA_DIR RESULTS]
-	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE ALGORITHM=mixmatch DATA_DIR RESULTS]
+	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
+	    --algorithm '$(ALGORITHM)'
 
 report: $(STAMP)  ## write report.html again, and all else that the runs give: [PROFILE RESULTS]
 	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'

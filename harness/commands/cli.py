@@ -158,6 +158,9 @@ def parity(
         str, typer.Option(help="folder that holds cifar-10-batches-py, instead of the profile's")
     ] = "",
     results: ResultsOption = Path("results"),
+    algorithm: Annotated[
+        str, typer.Option(help=f"one of {' '.join(known_algorithms())}")
+    ] = DEFAULT_ALGORITHM,
 ) -> None:
     """Climb the ladder: prove that our FixMatch and TorchSSL are comparable, rung by rung.
 
@@ -171,6 +174,7 @@ def parity(
         seed=arguments.one_number("SEED", seed),
         data_dir=Path(data_dir) if data_dir else None,
         results=results,
+        algorithm=algorithm,
     )
     parity_command.climb(asked, Terminal())
 

@@ -35,7 +35,8 @@ class Entry:
     """One algorithm. `loop` is `module:class`, the class whose `train` is the training loop.
 
     `arguments` and `resolved` are beside those that all have. `given` are the keys of its YAML
-    that are its own, made of the run's settings; `shims` are what it needs on any machine.
+    that are its own, made of the run's settings; `shims` are what it needs on any machine; `child`
+    is the module in child/ that answers the ladder.
     """
 
     script: str
@@ -44,6 +45,7 @@ class Entry:
     resolved: tuple[str, ...]
     given: Callable[[Settings], dict[str, Any]]
     shims: tuple[str, ...] = ()
+    child: str = "parity"
 
     def argument(self, setting: str) -> str | None:
         """The key of a setting in the 'Arguments:' line; None where it has none."""
@@ -78,5 +80,6 @@ ENTRIES = {
             "ramp_up": settings["ramp_up"],
         },
         shims=("saves-early",),  # its save_model saves nothing before a million iterations
+        child="mixmatch_parity",
     ),
 }

@@ -115,7 +115,7 @@ class TorchSSL(Implementation):
         return self._run(request, folder, False, "--stop")
 
     def answer_command(self, folder: Path) -> Command:
-        return self._command("answer", "--folder", str(folder), entry="parity")
+        return self._command("answer", "--folder", str(folder), entry=self._entry.child)
 
     def _run(self, request: Request, folder: Path, resume: bool, *more: str) -> Command:
         given = settings(request)

@@ -36,6 +36,7 @@ class Contender(BaseModel):
     note: str = ""
     style: int | None = Field(None, ge=0)  # of its curves; None: the first that is free
     unavailable: str = ""  # why it cannot be had wherever it is asked for
+    counterpart: str = ""  # the contender that is this one with the default algorithm
 
     @model_validator(mode="after")
     def _check(self) -> Contender:
@@ -77,6 +78,7 @@ class Contender(BaseModel):
             algorithm=algorithm,
             style=None,
             unavailable=lacking,
+            counterpart=self.name,
         )
 
 

@@ -149,6 +149,17 @@ class Plan:
                 f"REFERENCE {folder}: {refused}; name another folder, or leave REFERENCE out"
             )
 
+    def reuse(self, folder: Path) -> None:
+        """Take whatever in another results folder is of today's code; say why the rest is not."""
+        runs = taking.runs_in(folder, self.entries[0].planned.request.profile.name)
+        for entry in self.todo:
+            try:
+                why = taking.take(entry.planned, entry.today, runs, str(folder))
+            except taking.OtherTerms as error:
+                why = str(error)
+            says = f"trained anew: {why}" if why else f"taken from {folder}"
+            self.terminal.say(f"{entry.planned.title}: {says}")
+
     def put_away(self) -> None:
         """Move finished runs of other code aside: those of today's take their place."""
         for entry in self.todo:

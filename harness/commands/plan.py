@@ -16,7 +16,7 @@ from harness.implementations.source import commit_here, why_no_commit
 from harness.parity import judge, preflight
 from harness.runs import cluster, earlier, origin, taking, train
 from harness.runs.attempt import Limits
-from harness.runs.execution import pool
+from harness.runs.execution import pool, processor
 from harness.runs.execution.slurm import Settings
 from harness.runs.folder import Planned, Run, RunsFolder, check_same_terms
 from harness.runs.manifest import Manifest, Status, read_manifest
@@ -219,12 +219,20 @@ class Plan:
         commit = commit_here()
         named = torch.cuda.get_device_name() if self.device == "cuda" else "cpu"
         now = {"torch": str(torch.__version__), "device": named}
+        if self.device == "cpu":  # where they change the order of sums, and so the numbers
+            now |= {
+                "threads": str(processor.threads(self.means.jobs)),
+                "processor": processor.name(),
+            }
         found: dict[str, set[str]] = {key: set() for key in now}
         for runs in dict.fromkeys(entry.runs for entry in self.entries):
             for _, manifest in runs.done():
                 if manifest.facts is not None:
                     found["torch"].add(manifest.facts.torch_version)
                     found["device"].add(manifest.facts.device)
+                    for key in now.keys() & {"threads", "processor"}:
+                        if value := getattr(manifest.facts, key):
+                            found[key].add(str(value))
         lines = []
         if not commit:
             why = why_no_commit(REPOSITORY) or "see 'git -C <it> status'"

@@ -98,7 +98,7 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
         plan.restore()
         if question.reference is not None:
             for algorithm in question.algorithms:
-                plan.take(question.reference, contender.reference(algorithm))
+                plan.take(question.reference, contender.reference_with(algorithm))
         if question.reuse is not None:
             plan.reuse(question.reuse)
         space.check(folder, profile, len(plan.todo), question.jobs)

@@ -53,7 +53,7 @@ class Contender(BaseModel):
         """The contender that it is to be as good as; '' for the reference and for a baseline."""
         if self.baseline_of:
             return ""
-        other = reference(self.algorithm) if self.against is None else self.against
+        other = reference_with(self.algorithm) if self.against is None else self.against
         return other if other != self.name else ""
 
     def under(self, algorithm: str) -> Contender:
@@ -91,12 +91,14 @@ class ComparisonFile(BaseModel):
     reference: str
 
 
-def reference(algorithm: str = algorithms.DEFAULT) -> str:
-    """The contender that others of an algorithm are held against: the reference with it.
+def reference() -> str:
+    """The contender that others are held against. Raises BadInput for a wrong file."""
+    return settings_file.read(CONFIGS / "comparison.yaml", ComparisonFile).reference
 
-    Raises BadInput for a wrong file.
-    """
-    name = settings_file.read(CONFIGS / "comparison.yaml", ComparisonFile).reference
+
+def reference_with(algorithm: str) -> str:
+    """The contender that others of an algorithm are held against: the reference with it."""
+    name = reference()
     return name if algorithm == algorithms.DEFAULT else derived_name(name, algorithm)
 
 

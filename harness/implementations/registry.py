@@ -80,7 +80,7 @@ def create(name: str) -> Implementation:
 
 def reference(algorithm: str = algorithms.DEFAULT) -> Implementation:
     """The implementation that others of an algorithm are held against."""
-    return create(contenders.reference(algorithm))
+    return create(contenders.reference_with(algorithm))
 
 
 def departs(name: str) -> Mapping[str, Any]:

@@ -110,6 +110,7 @@ def write(
     write_text(folder / file_of(algorithm), json.dumps(content, indent=1) + "\n")
 
 
-def read(folder: Path) -> Ladder | None:
+def read(folder: Path, algorithm: str = algorithms.DEFAULT) -> Ladder | None:
     """The ladder of a results folder; None if it was never climbed. Raises BadInput."""
-    return settings_file.read_json(folder / FILE, Ladder, "run 'make parity' again")
+    path = folder / file_of(algorithm)
+    return settings_file.read_json(path, Ladder, "run 'make parity' again")

@@ -49,8 +49,11 @@ def render(
     pictures: Sequence[Picture],
     ladder: Ladder | None,
     accepted: Accepted,
+    ladders: Mapping[str, Ladder | None] | None = None,
 ) -> str:
     """The page; `others` are the same runs under the other selection rules, a table each.
+
+    `ladders` are those of further algorithms that have runs, by name.
 
     Every text of a run is escaped: a log may hold anything.
     """
@@ -69,6 +72,7 @@ def render(
         pictures=pictures,
         ladder=ladder,
         accepted=accepted,
+        ladders={algorithms.of(name): one for name, one in (ladders or {}).items()},
         wording=wording,
         contrasts=contrasts,
         selection=selection,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from harness.analysis import comparison, results
 from harness.commands import table, verify
 from harness.experiment import profile
+from harness.parity import checklist
+from harness.parity.checklist import check, rung
 from harness.report import contrasts, outputs, page, wording
 from harness.report.figures import curves
 from harness.runs.folder import Run
@@ -98,6 +101,22 @@ def test_the_page_says_the_same_and_calls_no_setting_wrong(folder: Path) -> None
     rows = {row.name: row for row in page.settings(compared(folder).runs)}
     assert rows["threshold"].of_algorithm and rows["threshold"].values["own-mixmatch"] == "not set"
     assert rows["lr"].equal and not rows["lr"].of_algorithm
+
+
+def test_each_algorithm_has_its_own_ladder_in_the_page(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = "<code>make parity PROFILE=quick ALGORITHM=mixmatch</code> climbs it."
+    assert lacking in (folder / "report.html").read_text()
+    place = shutil.copytree(folder, tmp_path / "quick")
+    bad = rung(6, "same step", [check("loss_u", "1e-3", "at most 1e-10", False)])
+    checklist.write(place, "quick", {}, [bad], "mixmatch")
+    monkeypatch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
+    table.write(place, QUICK)
+    text = (place / "report.html").read_text()
+    assert lacking not in text and "The ladder of MixMatch does not hold." in text
+    assert "Ladder: not climbed. <code>make parity PROFILE=quick</code>" in text
+    assert "first difference: loss_u: 1e-3" in text
 
 
 def test_a_setting_that_differs_within_an_algorithm_is_none_of_it(folder: Path) -> None:

@@ -85,7 +85,7 @@ def sources(results: Path, names: Collection[str]) -> dict[str, str] | None:
     if published is not None:
         return dict(published.sources)
     return {
-        name: registry.create(name).source_sha256() for name in names if name in registry.names()
+        name: registry.create(name).source_sha256() for name in names if registry.is_known(name)
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.errors import BadInput
+from harness.experiment import algorithms
 from harness.experiment import contender as contenders
 from harness.experiment.contender import Contender
 from harness.implementations.interface import Implementation
@@ -25,17 +26,45 @@ def register(make: Make, contender: Contender) -> None:
 
 
 def names() -> list[str]:
-    """The contenders that there are."""
+    """The contenders that there are, without those that are one of them with another algorithm."""
     return sorted({*contenders.names(), *_FURTHER})
+
+
+def is_known(name: str) -> bool:
+    """Whether there is a contender of that name."""
+    return name in names() or _derived(name) is not None
+
+
+def under(name: str, algorithm: str) -> str:
+    """The name of the contender that is `name` with that algorithm.
+
+    One of another algorithm than the default has that one, and is itself. Raises BadInput.
+    """
+    algorithms.of(algorithm)
+    is_default = algorithm == algorithms.DEFAULT
+    if is_default or contender(name).algorithm != algorithms.DEFAULT:
+        return name
+    return contenders.derived_name(name, algorithm)
 
 
 def contender(name: str) -> Contender:
     """The contender of that name. Raises BadInput for an unknown one."""
     if name in _FURTHER:
         return _FURTHER[name]
-    if name not in contenders.names():
-        raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
-    return contenders.load(name)
+    if name in contenders.names():
+        return contenders.load(name)
+    if (derived := _derived(name)) is not None:
+        return derived
+    raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
+
+
+def _derived(name: str) -> Contender | None:
+    """`own-mixmatch`, where there is no file of it: `own` with that algorithm."""
+    base, _, algorithm = name.rpartition("-")
+    if base not in names() or algorithm not in algorithms.names()[1:]:
+        return None
+    found = contender(base)
+    return found.under(algorithm) if found.algorithm == algorithms.DEFAULT else None
 
 
 def create(name: str) -> Implementation:
@@ -49,19 +78,24 @@ def create(name: str) -> Implementation:
     return _IMPLEMENTATIONS[entered.implementation](entered)
 
 
-def reference() -> Implementation:
-    """The implementation that others are held against."""
-    return create(contenders.reference())
+def reference(algorithm: str = algorithms.DEFAULT) -> Implementation:
+    """The implementation that others of an algorithm are held against."""
+    return create(contenders.reference_with(algorithm))
 
 
 def departs(name: str) -> Mapping[str, Any]:
     """The settings that the contender of that name declares to change; none if it is unknown."""
-    return create(name).departs if name in names() else {}
+    return create(name).departs if is_known(name) else {}
 
 
 def entered() -> dict[str, Contender]:
-    """All contenders by name, in the order of their styles: those without one come last."""
+    """All contenders by name, in the order of their styles: those without one come last.
+
+    After all others those that are one of them with another algorithm.
+    """
     found = [contender(name) for name in names()]
     last = 1 + max((one.style or 0 for one in found), default=0)
     found.sort(key=lambda one: (last if one.style is None else one.style, one.name))
+    others = (contenders.derived_name(one.name, a) for a in algorithms.names() for one in found)
+    found += [one for name in others if name not in names() and (one := _derived(name)) is not None]
     return {one.name: one for one in found}

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.experiment import algorithms
+
 
 @dataclass(frozen=True)
 class Point:
@@ -67,6 +69,7 @@ class Evidence:
     failure: str = ""
     departs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    algorithm: str = algorithms.DEFAULT
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from harness.errors import BadInput, LogError
+from harness.experiment import algorithms
 from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence, Point, Resolved
@@ -41,6 +42,7 @@ class Run:
             self.settings,
             departs=registry.departs(manifest.implementation),
             asked=manifest.settings,
+            algorithm=algorithms.recorded(manifest.settings),
         )
 
     @property
@@ -106,8 +108,8 @@ class RunsFolder:
 def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) -> None:
     """Raise BadInput if one of the `done` runs of its folder was made on other terms.
 
-    Only the labelled images differ between the runs of one folder, and what a contender declares
-    to change: a table never mixes.
+    Only the labelled images differ between the runs of one folder, what a contender declares to
+    change, and between two algorithms what is either's own: a table never mixes.
     """
     side, request = planned.side, planned.request
     asked = request_settings(request)
@@ -116,6 +118,9 @@ def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) ->
         declared: set[str] = set()
         if manifest.implementation != side.name:
             declared = {*side.departs, *registry.departs(manifest.implementation)}
+            declared |= algorithms.not_shared(
+                request.algorithm, algorithms.recorded(manifest.settings)
+            )
         for key, value in asked.items():
             found = manifest.settings.get(key)
             if key in declared:

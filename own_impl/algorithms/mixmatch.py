@@ -64,7 +64,7 @@ def draw(data: Data, config: Config, iteration: int) -> Draw:
     views = n + VIEWS * m
     return Draw(
         labelled=data.labelled[random.integers(0, len(data.labelled), n)],
-        unlabelled=random.integers(0, len(data.train_images), m),
+        unlabelled=data.unlabelled[random.integers(0, len(data.unlabelled), m)],
         labelled_views=draw_weak(n, random),
         weak_views=draw_weak(m, random),
         weak_views_2=draw_weak(m, random),

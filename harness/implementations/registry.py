@@ -1,13 +1,21 @@
-"""Which implementations there are, and which contenders enter with them: explicit lists."""
+"""Which implementations there are, and which contenders enter with them: explicit lists.
+
+One that is described by a file of its own repository enters by the path of that file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
 from harness.experiment import contender as contenders
 from harness.experiment.contender import Contender
+from harness.implementations.custom import spec
+from harness.implementations.custom.implementation import Custom
+from harness.implementations.custom.spec import Described
 from harness.implementations.interface import Implementation
 from harness.implementations.own import Own
 from harness.implementations.torchssl.implementation import TorchSSL
@@ -16,12 +24,50 @@ Make = Callable[[Contender], Implementation]
 
 _IMPLEMENTATIONS: dict[str, Make] = {"own": Own, "torchssl": TorchSSL}
 _FURTHER: dict[str, Contender] = {}  # contenders without a file in configs/contenders
+_BY_FILE: dict[str, Described] = {}  # of these, those that entered by a file of their own
+_KEPT: dict[str, Described] = {}  # those that only their runs here know, by name
 
 
 def register(make: Make, contender: Contender) -> None:
     """Add an implementation, and the contender that enters with it."""
     _IMPLEMENTATIONS[contender.implementation] = make
     _FURTHER[contender.name] = contender
+
+
+def enter(word: str) -> str:
+    """The contender that a word of IMPLEMENTATIONS names: its name, or the path of a file.
+
+    Raises BadInput for a file that cannot be used here, and for a name that is taken.
+    """
+    path = Path(word)
+    if path.suffix not in (".yaml", ".yml"):
+        if word not in contenders.described():
+            return word
+        path = contenders.FOLDER / f"{word}.yaml"
+    described = spec.read(path)
+    own = described.spec.contender
+    before = _BY_FILE.get(own.name)
+    if own.name in names() and before is None:
+        raise BadInput(f"{path}: name: {own.name} is taken; give yours another")
+    if before is not None and before.path != described.path:
+        raise BadInput(f"{path}: name: {own.name} is that of {before.path} too; rename one")
+    Custom(own, described).check()
+    _BY_FILE[own.name] = described
+    register(partial(Custom, described=described), own)
+    return own.name
+
+
+def keep(described: Described) -> None:
+    """Know a contender by what its runs keep, where it did not enter by its own file."""
+    _KEPT.setdefault(described.spec.name, described)
+
+
+def of_run(name: str, described: Described | None) -> Implementation:
+    """The implementation of a run, as the description that is kept with it has it.
+
+    Raises BadInput for an unknown one.
+    """
+    return create(name) if described is None else Custom(described.spec.contender, described)
 
 
 def names() -> list[str]:
@@ -33,14 +79,18 @@ def contender(name: str) -> Contender:
     """The contender of that name. Raises BadInput for an unknown one."""
     if name in _FURTHER:
         return _FURTHER[name]
-    if name not in contenders.names():
-        raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
-    return contenders.load(name)
+    if name in contenders.names():
+        return contenders.load(name)
+    if name in _KEPT:
+        return _KEPT[name].spec.contender
+    raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
 
 
 def create(name: str) -> Implementation:
     """The implementation of the contender of that name. Raises BadInput for an unknown one."""
     entered = contender(name)
+    if name in _KEPT and name not in names():
+        return Custom(entered, _KEPT[name])
     if entered.implementation not in _IMPLEMENTATIONS:
         known = ", ".join(sorted(_IMPLEMENTATIONS))
         raise BadInput(
@@ -56,12 +106,17 @@ def reference() -> Implementation:
 
 def departs(name: str) -> Mapping[str, Any]:
     """The settings that the contender of that name declares to change; none if it is unknown."""
-    return create(name).departs if name in names() else {}
+    return create(name).departs if is_known(name) else {}
+
+
+def is_known(name: str) -> bool:
+    """Whether there is a contender of that name, or there are runs of one."""
+    return name in names() or name in _KEPT
 
 
 def entered() -> dict[str, Contender]:
     """All contenders by name, in the order of their styles: those without one come last."""
-    found = [contender(name) for name in names()]
+    found = [contender(name) for name in sorted({*names(), *_KEPT})]
     last = 1 + max((one.style or 0 for one in found), default=0)
     found.sort(key=lambda one: (last if one.style is None else one.style, one.name))
     return {one.name: one for one in found}

@@ -15,7 +15,7 @@ from harness.analysis import frames, selection
 from harness.analysis.accepted import Accepted
 from harness.analysis.comparison import Comparison
 from harness.parity.checklist import Ladder
-from harness.report import wording
+from harness.report import proof, wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
@@ -69,6 +69,7 @@ def render(
         ladder=ladder,
         accepted=accepted,
         wording=wording,
+        proof=proof,
         selection=selection,
         runs=[_run(run, comparison.rule) for run in comparison.runs],
         lost=[run for run in comparison.runs if run.status is not Status.DONE],
@@ -173,6 +174,8 @@ def _run(run: Run, rule: str) -> Mapping[str, Any]:
         "threads": facts.threads if facts else None,
         "source": manifest.source_sha256[:12],
         "taken from": manifest.taken.folder if manifest.taken else "",
+        "stubs": ", ".join(facts.stubs) if facts else "",
+        "source commit": manifest.source_commit,
         "commit": manifest.own_commit,
         "TorchSSL": manifest.torchssl_commit,
     }

@@ -25,5 +25,5 @@ def resolved(config: Config, data: Data, model: Model) -> dict[str, Any]:
         "strong_operations": POLICIES[config.strong].operations,
         "replacement": True,  # see algorithms.fixmatch
         "labelled_pool": len(data.labelled),
-        "unlabelled_pool": len(data.train_labels),
+        "unlabelled_pool": len(data.unlabelled),
     }

@@ -157,7 +157,11 @@ def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     manifest = run.manifest
     asked = {**manifest.settings, "labels": manifest.labels, "seed": manifest.seed}
     others = [
-        replace(p.evidence, asked={k: v for k, v in p.manifest.settings.items() if k not in varied})
+        replace(
+            p.evidence,
+            asked={k: v for k, v in p.manifest.settings.items() if k not in varied},
+            settings={k: v for k, v in p.evidence.settings.items() if k not in varied},
+        )
         for p in peers
         if p is not run and p.status is Status.DONE
     ]

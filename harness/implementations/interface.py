@@ -175,8 +175,11 @@ class Implementation(ABC):
         """The evaluations that a run must have, by the updates before them."""
         return profile.evaluated_after()
 
-    def shortfall(self, request: Request, folder: Path, points: Sequence[Point]) -> str:
-        """Why a run that ended by itself is not what was asked for; '' where nothing tells so."""
+    def shortfall(self, request: Request, folder: Path, points: Sequence[Point] | None) -> str:
+        """Why a run that ended by itself is not what was asked for; '' where nothing tells so.
+
+        `points` are None before its log is read.
+        """
         return ""
 
     @abstractmethod

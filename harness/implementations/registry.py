@@ -57,6 +57,11 @@ def enter(word: str) -> str:
     return own.name
 
 
+def word(name: str) -> str:
+    """What IMPLEMENTATIONS is given for that contender here: its name, or the path of its file."""
+    return str(_BY_FILE[name].path) if name in _BY_FILE else name
+
+
 def keep(described: Described) -> None:
     """Know a contender by what its runs keep, where it did not enter by its own file."""
     _KEPT.setdefault(described.spec.name, described)

@@ -126,7 +126,7 @@ def commands(comparison: Comparison) -> list[str]:
         "PROFILE": profile.name,
         "LABELS": _words(run.manifest.labels for run in runs),
         "SEEDS": _words(run.manifest.seed for run in runs),
-        "IMPLEMENTATIONS": _words(run.manifest.implementation for run in runs),
+        "IMPLEMENTATIONS": _words(_asked_for(run) for run in runs),
     }
     iterations = {run.manifest.settings.get("iterations") for run in runs}
     if len(iterations) == 1 and iterations != {profile.iterations}:
@@ -152,6 +152,12 @@ def _threads(runs: Sequence[Run]) -> str:
     facts = [run.manifest.facts for run in runs]
     found = {one.threads for one in facts if one is not None and one.device == "cpu"}
     return f"OMP_NUM_THREADS={found.pop()} " if len(found) == 1 and None not in found else ""
+
+
+def _asked_for(run: Run) -> str:
+    """As IMPLEMENTATIONS takes it: one that is described by a file, by that file."""
+    name = run.manifest.implementation
+    return f"<{name}'s compare.yaml>" if run.manifest.spec_sha256 else name
 
 
 def _words(values: Any) -> str:

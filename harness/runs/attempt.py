@@ -237,6 +237,9 @@ class _Attempt:
             what = failures.describe(ended, self.context.limits.patience)
             self._fail(failure, f"{what}; {failure.remedy}", ended)
             return failure
+        if short := self.implementation.shortfall(self.request, self.folder, None):
+            self._fail(failures.SHORT, short, ended)
+            return failures.SHORT
         failure = failures.BAD_LOG
         try:
             counts = self.request.dataset.test_class_counts

@@ -157,12 +157,14 @@ class Custom(Implementation):
         """On a schedule of its own, whose end is the end."""
         return [profile.iterations]
 
-    def shortfall(self, request: Request, folder: Path, points: Sequence[Point]) -> str:
+    def shortfall(self, request: Request, folder: Path, points: Sequence[Point] | None) -> str:
         asked, made = request.profile.iterations, evidence.steps(folder)
         if not self.spec.run.command and made is None:
             return "it ended without training: no update of an optimiser was seen"
         if made is not None and made != asked:
             return f"it made {made} updates, asked for were {asked}; see run.arguments"
+        if points is None:
+            return ""
         if not points:
             return f"no evaluation in {self._shown(self.log(folder), folder)}; see log in its file"
         last = points[-1].iteration

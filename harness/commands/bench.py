@@ -33,8 +33,11 @@ from harness.runs.files import write_text
 SCHEMA = 2
 LABELS = 40  # what the labelled images are makes no step slower
 VARIANTS = ("fp32", "tf32", "bf16")
-DEFAULT_VARIANTS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "bf16")}
 SUFFIX = "+compile"
+DEFAULT_VARIANTS = {
+    "cpu": ("fp32",),
+    "cuda": ("fp32", "tf32", "tf32+compile", "bf16", "bf16+compile"),
+}
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,7 @@ def _result(
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "hardware": {
             "device": request.device,
-            "gpu": first["device"] if request.device == "cuda" else None,
+            "gpu": _device(blocks) if request.device == "cuda" else None,
             "cpu": _processor(),
             "cores": os.cpu_count(),
             "threads": first["threads"],
@@ -198,6 +201,14 @@ def _result(
             for one, measured in blocks.items()
         ],
     }
+
+
+def _device(blocks: dict[Timed, list[dict[str, Any]]]) -> str | None:
+    """As the first child that names it does; None where none of those that were timed do."""
+    named = (
+        block["device"] for several in blocks.values() for block in several if "device" in block
+    )
+    return next(named, None)
 
 
 def _commit_of_reference(blocks: dict[Timed, list[dict[str, Any]]]) -> str:

@@ -65,7 +65,7 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
         plan.restore()
         if question.reference is not None:
             plan.take(question.reference, contender.reference())
-        space.check(folder, profile, len(plan.todo), question.jobs)
+        space.check(folder, profile, len(plan.todo), question.jobs, plan.shared_memory)
         plan.show()
         plan.put_away()
         try:

@@ -108,6 +108,14 @@ class Plan:
         """Those that are not done."""
         return [entry for entry in self.entries if not entry.is_done]
 
+    @property
+    def shared_memory(self) -> int:
+        """Bytes of /dev/shm that one of the runs that are to be done asks for, at most."""
+        if self.means.slurm is not None:  # of the cluster's nodes nothing is known here
+            return 0
+        able = [e.planned for e in self.todo if e.planned.side.unavailable() is None]
+        return max((planned.side.shared_memory(planned.request) for planned in able), default=0)
+
     def show(self) -> None:
         """Notices, and what is to be done with about how long it takes."""
         for notice in self._notices():

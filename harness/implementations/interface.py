@@ -148,6 +148,10 @@ class Implementation(ABC):
         """
         return None
 
+    def shared_memory(self, request: Request) -> int:
+        """Bytes of /dev/shm that a run holds at once."""
+        return 0
+
     @abstractmethod
     def log(self, folder: Path) -> Path:
         """The log that it writes, in its own format."""

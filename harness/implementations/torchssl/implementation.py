@@ -67,6 +67,12 @@ RESOLVED = (
     "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
 )  # fmt: skip
 TIMES = "times.json"
+EVAL_BATCH = 1024
+ULB_WORKERS, READY = (
+    4,
+    2,
+)  # unlabelled workers for one of `num_workers`; batches that each has ready
+IMAGE_BYTES = 3 * 32 * 32 * 4
 ENTRY = "harness.implementations.torchssl.child.entry"
 
 
@@ -148,27 +154,34 @@ class TorchSSL(Implementation):
         command = self._command("train", *options)
         return replace(command, files={config: yaml.safe_dump(given, sort_keys=False)})
 
+    def shared_memory(self, request: Request) -> int:
+        """The batches that its loaders' workers hold ready, two each: see `settings`."""
+        profile, workers = request.profile, int(settings(request)["num_workers"])
+        unlabelled = ULB_WORKERS * workers * 2 * profile.mu * profile.batch_size  # two views each
+        test = workers * min(EVAL_BATCH, request.dataset.test_size)
+        return READY * (unlabelled + workers * profile.batch_size + test) * IMAGE_BYTES
+
     def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command:
-        """Trains as ever, and leaves the time of each update in TIMES."""
-        iterations, evaluated = asked.discard + asked.timed + 1, asked.discard + asked.timed // 2
-        short = {"iterations": iterations, "eval_every": evaluated}
+        """Trains as ever, and leaves the time of each update and evaluation in TIMES.
+
+        It evaluates after the first update and the last: in between, its loaders would fill their
+        queues while it does, and the iterations after that would wait for nothing.
+        """
+        iterations = asked.discard + asked.timed + 1
+        short = {"iterations": iterations, "eval_every": iterations + 1}
         profile = request.profile.model_copy(update=short)
         command = self.train_command(replace(request, profile=profile), folder)
         return replace(command, argv=(*command.argv, "--times", TIMES))
 
     def timed(self, folder: Path, asked: Timing) -> dict[str, Any]:
-        """An evaluation in the middle of the counted iterations is timed by the gap it leaves."""
+        """The mean of the counted iterations, and its last evaluation."""
         content = _read_json(folder / TIMES)
         if content is None:
             raise HarnessError("TorchSSL left no times")
-        evaluated = asked.discard + asked.timed // 2
         steps = np.diff(content.pop("times"))  # entry k: from update k to update k + 1
-        counted = np.delete(steps, evaluated)[asked.discard :]
-        seconds = float(np.mean(counted))
-        evaluation = max(0.0, float(steps[evaluated]) - seconds)
         return content | {
-            "seconds_per_iteration": seconds,
-            "seconds_per_evaluation": evaluation,
+            "seconds_per_iteration": float(np.mean(steps[asked.discard :])),
+            "seconds_per_evaluation": content.pop("evaluations")[-1],
         }
 
     def log(self, folder: Path) -> Path:
@@ -243,7 +256,7 @@ def settings(request: Request) -> dict[str, Any]:
         "num_eval_iter": profile.eval_every,
         "num_labels": request.labels,
         "batch_size": profile.batch_size,
-        "eval_batch_size": 1024,
+        "eval_batch_size": EVAL_BATCH,
         "hard_label": True,
         "T": 0.5,  # sharpening, unused with hard labels
         "p_cutoff": profile.threshold,

@@ -270,11 +270,21 @@ def _report_progress(model: Any, args: Any, progress: Path) -> None:
 
 
 def _time_updates(path: Path) -> None:
-    """Note the clock after each update, and the peak of memory; written when training ends."""
+    """Note the clock after each update, how long evaluations take, and the peak of memory.
+
+    Written when training ends.
+    """
     import torch
     from models.fixmatch.fixmatch import FixMatch
 
-    train = FixMatch.train
+    train, evaluate = FixMatch.train, FixMatch.evaluate
+    evaluations: list[float] = []
+
+    def timed_evaluate(*arguments: Any, **named: Any) -> Any:
+        began = time.perf_counter()
+        result = evaluate(*arguments, **named)
+        evaluations.append(time.perf_counter() - began)
+        return result
 
     def timed_train(self: Any, args: Any, logger: Any = None) -> Any:
         times: list[float] = []
@@ -287,15 +297,17 @@ def _time_updates(path: Path) -> None:
             {
                 "schema": 1,
                 "times": times,
+                "evaluations": evaluations,
                 "peak_host_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
                 "peak_device_bytes": cuda.max_memory_allocated() if on_gpu else None,
+                "device": cuda.get_device_name() if on_gpu else "cpu",
                 "threads": torch.get_num_threads(),
                 "torch_version": str(torch.__version__),
             },
         )
         return result
 
-    FixMatch.train = timed_train
+    FixMatch.train, FixMatch.evaluate = timed_train, timed_evaluate
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from own_impl import machine
 from own_impl.config import Config
 from own_impl.data import Data
 from own_impl.step import Model
@@ -13,7 +14,10 @@ from own_impl.views.views import POLICIES
 def resolved(config: Config, data: Data, model: Model) -> dict[str, Any]:
     """For the first line of metrics.jsonl; optimiser values as the optimiser holds them."""
     decayed, _ = model.optimizer.param_groups
-    return {
+    device = next(model.network.parameters()).device
+    # On a CPU there is one float32, that of the settings.
+    computed = {"precision": machine.arithmetic(config, device)} if device.type != "cpu" else {}
+    return computed | {
         "lr": decayed["lr"],
         "momentum": decayed["momentum"],
         "nesterov": decayed["nesterov"],

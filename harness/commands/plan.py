@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.analysis.results import load_all
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
+from harness.experiment import gpu
 from harness.implementations import registry
 from harness.implementations.interface import REPOSITORY, Implementation, Request
 from harness.implementations.source import commit_here, why_no_commit
@@ -214,8 +215,7 @@ class Plan:
         import torch
 
         commit = commit_here()
-        named = torch.cuda.get_device_name() if self.device == "cuda" else "cpu"
-        now = {"torch": str(torch.__version__), "device": named}
+        now = {"torch": str(torch.__version__), "device": self._device_name()}
         found: dict[str, set[str]] = {key: set() for key in now}
         for runs in dict.fromkeys(entry.runs for entry in self.entries):
             for _, manifest in runs.done():
@@ -229,11 +229,27 @@ class Plan:
                 f"git tells no commit of this checkout ({why}); runs made now are recorded "
                 "without one"
             )
+        if shared := self._shared_gpus():
+            lines.append(shared)
         for key, value in now.items():
-            if others := sorted(found[key] - {value}):
+            if value and (others := sorted(found[key] - {value})):
                 made = f"made with {key} {', '.join(others)}"
                 lines.append(f"finished runs here were {made}, now it is {value}")
         return lines
+
+    def _device_name(self) -> str:
+        """As runs made now would record it; '' where that is not known here."""
+        if self.device == "cpu":
+            return "cpu"
+        return gpu.name() if self.means.slurm is None else ""
+
+    def _shared_gpus(self) -> str:
+        """That there are fewer GPUs than runs at once; '' where that is not so."""
+        jobs = self.means.jobs
+        if self.device != "cuda" or self.means.slurm is not None or jobs <= (there := gpu.count()):
+            return ""
+        gpus = "1 GPU is" if there == 1 else f"{there} GPUs are"
+        return f"JOBS {jobs}: {gpus} here, which runs share; their times say little"
 
 
 def _work(entry: Entry) -> str:

@@ -13,7 +13,7 @@ FIELDS = (
     "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
 )  # fmt: skip
 # Of our side alone: what a study asks is held against it.
-OWN_FIELDS = ("use_ema", "precise_bn", "interleave")
+OWN_FIELDS = ("use_ema", "precise_bn", "interleave", "compile")
 
 
 def images_an_iteration(settings: Mapping[str, Any]) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.errors import BadInput
-from harness.experiment import settings_file
+from harness.experiment import gpu, settings_file
 from harness.experiment.settings_file import CONFIGS
 
 Selection = Literal["best", "last", "mean20", "median20"]
@@ -42,7 +42,7 @@ class Profile(BaseModel):
     weight_decay: float = Field(ge=0)
     ema_decay: float = Field(ge=0, lt=1)
     warmup: Literal[0]  # TorchSSL has no setting for it
-    precision: Literal["fp32"]  # TorchSSL knows no bf16
+    precision: Literal["fp32", "tf32"]  # TorchSSL knows no bf16; see `on`
     selection: Selection
     margin: ByLabels  # a mean difference between implementations below this is no difference
     tolerance: ByLabels  # what a mean over seeds may move by when code changes and nothing else
@@ -61,6 +61,16 @@ class Profile(BaseModel):
         about = {"schema_version", "name", "description", "data", "requires_cuda"}
         about |= {"selection", "margin", "tolerance", "seconds_per_iteration"}
         return self.model_dump(exclude=about)
+
+    def on(self, device: str) -> Profile:
+        """With the arithmetic of that device: what torch does there of its own accord.
+
+        That is the reference's: on a CPU float32 in full, on CUDA convolutions in TF32. A profile
+        that needs CUDA has there what it says.
+        """
+        if device == "cuda" and self.requires_cuda:
+            return self
+        return self.model_copy(update={"precision": "tf32" if device == "cuda" else "fp32"})
 
     def departing(self, changes: Mapping[str, Any]) -> Profile:
         """The same profile with other values of some settings, checked like those of a file."""
@@ -120,8 +130,7 @@ def resolve_auto(name: str) -> tuple[str, str]:
     """`auto` -> (profile, why), by what this machine has; any other name is itself."""
     if name != "auto":
         return name, "as asked"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cifar10", f"CUDA is there ({torch.cuda.get_device_name()})"
-    return "quick", "no CUDA here"
+    if gpu.is_there():
+        return "cifar10", f"CUDA is there ({gpu.name()})"
+    lacks = gpu.lacking()
+    return "quick", "no CUDA here" + (f": {lacks}" if lacks else "")

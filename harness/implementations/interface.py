@@ -28,6 +28,7 @@ from harness.implementations.reported import Facts, Point, Progress, Resolved
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DATA, LABELLED, INITIAL_WEIGHTS = "data", "labelled.npy", "initial.safetensors"
 FINAL_WEIGHTS = "final-ema.safetensors"
+NOISE = ".noise"  # in place of the judge's .npy: a text file with one number
 
 
 @dataclass(frozen=True)
@@ -104,15 +105,26 @@ class Implementation(ABC):
 
     @property
     def departs(self) -> Mapping[str, Any]:
+        """`departs_on` a CPU."""
+        return self.departs_on("cpu")
+
+    def departs_on(self, device: str) -> Mapping[str, Any]:
         """Settings that it trains with in place of the profile's.
 
         What is `asked` of it has them, and rung 4 takes them as declared, of it and of nobody else.
         """
-        return {**self.fixed, **self.contender.changes}
+        return {**self.fixed_on(device), **self.contender.changes}
+
+    def fixed_on(self, device: str) -> Mapping[str, Any]:
+        """`fixed`, where it depends on the device."""
+        return self.fixed
 
     def asked(self, request: Request) -> Request:
         """What is asked of it where `request` is asked of all."""
-        return request.departing(self.departs)
+        departs = self.departs_on(request.device)
+        options = {key: departs.get(key, value) for key, value in request.options.items()}
+        of_profile = {key: departs[key] for key in departs if key in Profile.model_fields}
+        return replace(request, options=options).departing(of_profile)
 
     @abstractmethod
     def unavailable(self) -> str | None:
@@ -181,7 +193,9 @@ class Implementation(ABC):
     ) -> Command | None:
         """Writes what `weights` say of `images` (.npy, (N, 32, 32, 3) uint8) to `out`.
 
-        `out`: .npy, (N, classes) float32. None: it cannot evaluate weights that are given to it.
+        `out`: .npy, (N, classes) float32, in the arithmetic of `profile.precision`; beside it, with
+        the suffix NOISE, by how much its logits may be off. None: it cannot evaluate weights that
+        are given to it.
         """
         return None
 

@@ -17,6 +17,7 @@ from harness.implementations.interface import (
     DATA,
     INITIAL_WEIGHTS,
     LABELLED,
+    NOISE,
     REPOSITORY,
     Command,
     Implementation,
@@ -100,7 +101,9 @@ class Own(Implementation):
             "depth": profile.depth,
             "widen-factor": profile.widen_factor,
             "device": device,
+            "precision": profile.precision,
             "out": out.resolve(),
+            "noise": out.resolve().with_suffix(NOISE),
         }
         return _command("own_impl.answers.judge", options)
 

@@ -54,9 +54,9 @@ def reference() -> Implementation:
     return create(contenders.reference())
 
 
-def departs(name: str) -> Mapping[str, Any]:
+def departs(name: str, device: str = "cpu") -> Mapping[str, Any]:
     """The settings that the contender of that name declares to change; none if it is unknown."""
-    return create(name).departs if name in names() else {}
+    return create(name).departs_on(device) if name in names() else {}
 
 
 def entered() -> dict[str, Contender]:

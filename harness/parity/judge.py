@@ -6,6 +6,7 @@ Rung 5 of the ladder shows that its network and TorchSSL's are the same function
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from harness.errors import HarnessError, Incomplete
 from harness.experiment.data import read_images
 from harness.experiment.profile import Profile
 from harness.implementations import registry
-from harness.implementations.interface import FINAL_WEIGHTS, Request
+from harness.implementations.interface import FINAL_WEIGHTS, NOISE
 from harness.runs import predictions
 from harness.runs.execution import child
 from harness.runs.folder import Planned, attempt_folder
@@ -25,14 +26,39 @@ from harness.runs.predictions import Predictions
 JUDGE = "own"
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Logits (N, classes), and by how much a difference of two of them may be off."""
+
+    logits: NDArray[np.float32]
+    noise: float
+
+    @property
+    def close(self) -> int:
+        """Images whose two likeliest classes are nearer to each other than that."""
+        if self.logits.shape[1] < 2:
+            return 0
+        second, first = np.partition(self.logits, -2, axis=1)[:, -2:].T
+        return int((first - second < self.noise).sum())
+
+
 def logits(
     profile: Profile, weights: Path, images: NDArray[np.uint8], folder: Path, device: str
 ) -> NDArray[np.float32]:
-    """What the network of `profile` with `weights` says of images (N, 32, 32, 3): (N, classes).
+    """What `judged` says, without its noise. Raises Incomplete."""
+    return judged(profile, weights, images, folder, device).logits
 
-    The child works in `folder`, which is left as it was but for its output. Raises Incomplete.
+
+def judged(
+    profile: Profile, weights: Path, images: NDArray[np.uint8], folder: Path, device: str
+) -> Judged:
+    """What the network of `profile` with `weights` says of images (N, 32, 32, 3).
+
+    In the profile's arithmetic. The child works in `folder`, which is left as it was but for its
+    output. Raises Incomplete.
     """
     asked, answer = folder / "judged-images.npy", folder / "judged.npy"
+    noise = answer.with_suffix(NOISE)
     command = registry.create(JUDGE).judge_command(weights, asked, profile, device, answer)
     if command is None:
         raise Incomplete(f"{JUDGE} evaluates no weights that are given to it")
@@ -42,37 +68,46 @@ def logits(
         if ended.code != 0:
             raise Incomplete(f"{weights}: cannot be judged: {ended.last_line}")
         found: NDArray[np.float32] = np.load(answer)
+        off = float(noise.read_text(encoding="ascii")) if noise.exists() else 0.0
     finally:
-        asked.unlink(missing_ok=True)
-        answer.unlink(missing_ok=True)
-    return found
-
-
-def judge_run(run_folder: Path, attempt: Path, request: Request) -> Predictions | None:
-    """Judge the final weights in `attempt` on the test set, and keep the predictions.
-
-    None where there are no weights any more. Raises Incomplete.
-    """
-    weights = attempt / FINAL_WEIGHTS
-    if not weights.exists():
-        return None
-    images = read_images(request.dataset).test
-    said = logits(request.profile, weights, images, attempt, request.device)
-    found = Predictions(request.dataset.test_labels, said.argmax(axis=1))
-    predictions.write(run_folder, found)
-    return found
+        for path in (asked, answer, noise):
+            path.unlink(missing_ok=True)
+    return Judged(found, off)
 
 
 def judge(planned: Planned, say: Callable[[str], None]) -> None:
-    """Judge a finished run that has not been, if its final weights are still there."""
-    folder = planned.folder
+    """Judge a finished run that has not been, if its final weights are still there.
+
+    Keeps its predictions, and in the manifest its accuracy with the number of images that are too
+    close to be told apart in the run's arithmetic.
+    """
+    folder, request = planned.folder, planned.request
     manifest = read_manifest(folder)
     if manifest is None or manifest.status is not Status.DONE or manifest.judged_top1 is not None:
         return
+    attempt = attempt_folder(folder, manifest.attempt)
+    weights = attempt / FINAL_WEIGHTS
+    if not weights.exists():
+        return
+    profile = _as_it_computed(planned, attempt)
     try:
-        found = judge_run(folder, attempt_folder(folder, manifest.attempt), planned.request)
+        said = judged(profile, weights, read_images(request.dataset).test, attempt, request.device)
     except HarnessError as error:
         say(f"{planned.title}: not judged: {error}")
         return
-    if found is not None:
-        write_manifest(folder, manifest.model_copy(update={"judged_top1": found.top1}))
+    found = Predictions(request.dataset.test_labels, said.logits.argmax(axis=1))
+    predictions.write(folder, found)
+    change = {"judged_top1": found.top1, "judged_close": said.close}
+    write_manifest(folder, manifest.model_copy(update=change))
+    if said.close:
+        say(
+            f"{planned.title}: judged {found.top1:.2f}; {said.close} of {len(found.targets)} test "
+            f"images are too close to be told apart in {profile.precision}"
+        )
+
+
+def _as_it_computed(planned: Planned, attempt: Path) -> Profile:
+    """The run's profile, with the precision that it recorded itself."""
+    recorded = planned.side.settings(attempt).get("precision")
+    used = recorded.value if recorded is not None else planned.request.profile.precision
+    return planned.request.profile.model_copy(update={"precision": used})

@@ -101,8 +101,14 @@ def declare(sides: Sequence[Side], place: Path) -> list[Evidence]:
     ]
     failures = in_parallel(commands, folders)
     return [
-        Evidence(side.name, side.facts(folder), side.settings(folder), failure, side.departs)
-        for (side, _), folder, failure in zip(sides, folders, failures, strict=True)
+        Evidence(
+            side.name,
+            side.facts(folder),
+            side.settings(folder),
+            failure,
+            side.departs_on(request.device),
+        )
+        for (side, request), folder, failure in zip(sides, folders, failures, strict=True)
     ]
 
 

@@ -39,7 +39,7 @@ class Run:
             manifest.implementation,
             manifest.facts,
             self.settings,
-            departs=registry.departs(manifest.implementation),
+            departs=registry.departs(manifest.implementation, manifest.device),
             asked=manifest.settings,
         )
 

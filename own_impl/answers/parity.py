@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from own_impl import machine
 from own_impl.algorithms import fixmatch
 from own_impl.config import Config, parse
 from own_impl.data import load
@@ -48,8 +49,9 @@ def main() -> None:
 def declare(config: Config, draws: int = 20_000) -> None:
     """Open a run as training does, and write the first indices that it would draw."""
     data = load(config)
-    model = Model(make_network(config, data), config)
-    open_run(config, data, model, torch.device("cpu"))
+    device = machine.prepare(config)
+    model = Model(make_network(config, data).to(device), config)
+    open_run(config, data, model, device)
     n = -(-draws // config.batch_size)
     drawn = [fixmatch.draw(data, config, k) for k in range(n)]
     labelled = np.concatenate([one.labelled for one in drawn])[:draws]

@@ -80,7 +80,8 @@ class TorchSSL(Implementation):
     """The reference, from third_party/torchssl or the folder that TORCHSSL_DIR names."""
 
     declares = True
-    fixed: ClassVar[Mapping[str, Any]] = {"precision": "fp32"}  # it knows no other
+    # It knows no others: `settings` has amp off, and nothing of it compiles.
+    fixed: ClassVar[Mapping[str, Any]] = {"precision": "fp32", "compile": False}
     not_restored = (
         "the order of the data starts again from the seed",
         "random states of Python, NumPy and torch start again from the seed",
@@ -91,6 +92,10 @@ class TorchSSL(Implementation):
         super().__init__(contender)
         named = os.environ.get("TORCHSSL_DIR")
         self.source = Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl"
+
+    def fixed_on(self, device: str) -> Mapping[str, Any]:
+        """On CUDA torch convolves in TF32, where nobody tells it otherwise."""
+        return self.fixed if device == "cpu" else {**self.fixed, "precision": "tf32"}
 
     def unavailable(self) -> str | None:
         if not (self.source / "fixmatch.py").is_file():
@@ -219,10 +224,12 @@ class TorchSSL(Implementation):
         if "amp" in arguments:
             used = "amp fp16" if arguments["amp"] else "fp32"
             found["precision"] = Resolved(used, "Arguments: amp")
+        resolved = facts.get("resolved", {})
+        names = (*RESOLVED, "precision") if not arguments.get("amp") else RESOLVED
         found |= {
-            field: Resolved(facts["resolved"][field], f"facts.json: resolved.{field}")
-            for field in RESOLVED
-            if field in facts.get("resolved", {})
+            field: Resolved(resolved[field], f"facts.json: resolved.{field}")
+            for field in names
+            if field in resolved
         }
         return found
 

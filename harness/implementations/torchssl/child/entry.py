@@ -144,7 +144,7 @@ def _witness_training(arguments: argparse.Namespace) -> None:
             "initial_weights_sha256": weights_sha256(weights),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "arguments": vars(args),
-            "resolved": _resolved(self),
+            "resolved": _resolved(self) | _arithmetic(shims),
             "shims": shims,
             "device": "cpu" if "cuda-on-cpu" in shims else torch.cuda.get_device_name(),
             "torch_version": str(torch.__version__),
@@ -184,6 +184,17 @@ def _resolved(model: Any) -> dict[str, Any]:
         "labelled_pool": len(model.loader_dict["train_lb"].dataset),
         "unlabelled_pool": len(unlabelled.dataset),
     }
+
+
+def _arithmetic(shims: list[str]) -> dict[str, Any]:
+    """On CUDA, in what torch convolves float32; on a CPU there is one way."""
+    import torch
+
+    if "cuda-on-cpu" in shims:
+        return {}
+    backends: Any = torch.backends
+    in_tf32 = backends.cudnn.conv.fp32_precision == "tf32"
+    return {"precision": "tf32" if in_tf32 else "fp32"}
 
 
 def _save_index_streams(loaders: dict[str, Any], path: Path, draws: int = 20_000) -> None:

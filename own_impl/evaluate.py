@@ -59,8 +59,8 @@ def logits(
     """What the network says of each image (N, H, W, 3) uint8, in its own type; (N, classes)."""
     network.eval()
     dtype = next(network.parameters()).dtype
-    inputs = torch.split(normalise(channels_first(images).to(device)).to(dtype), batch_size)
-    return np.asarray(torch.cat([network(x).cpu() for x in inputs]).numpy())
+    inputs = torch.split(normalise(channels_first(images).to(device)), batch_size)
+    return np.asarray(torch.cat([network(x.to(dtype)).cpu() for x in inputs]).numpy())
 
 
 @contextmanager

@@ -76,6 +76,8 @@ class Timing:
     timed: int
     precision: str = "fp32"
     compiled: bool = False
+    memory_format: str = "auto"
+    workers: int | None = None  # of its loaders, see `loader_workers`; None: as a comparison has it
 
 
 class Implementation(ABC):
@@ -159,6 +161,10 @@ class Implementation(ABC):
         Raises BadInput for a damaged one.
         """
         return None
+
+    def loader_workers(self, device: str) -> tuple[int, ...]:
+        """Numbers of loader processes worth timing, a comparison's first; (): no choice."""
+        return ()
 
     def shared_memory(self, request: Request) -> int:
         """Bytes of /dev/shm that a run holds at once."""

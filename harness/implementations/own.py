@@ -116,6 +116,7 @@ class Own(Implementation):
             "device": request.device,
             "precision": asked.precision,
             "compile": asked.compiled,
+            "memory-format": asked.memory_format,
             "discard": asked.discard,
             "timed": asked.timed,
             "json": TIMES,

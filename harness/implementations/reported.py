@@ -43,6 +43,7 @@ class Facts(BaseModel):
     shims: tuple[str, ...] = ()
     threads: int | None = None  # that an operation on the CPU is split over
     processor: str = ""
+    loader_workers: int | None = None  # processes that prepare unlabelled images
 
 
 @dataclass(frozen=True)

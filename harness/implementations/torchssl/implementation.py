@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 import yaml
 
-from harness.errors import HarnessError
+from harness.errors import BadInput, HarnessError
+from harness.experiment import gpu
 from harness.experiment.contender import Contender
 from harness.experiment.fingerprints import split_sha256
 from harness.experiment.profile import Profile
@@ -68,6 +69,7 @@ RESOLVED = (
 )  # fmt: skip
 TIMES = "times.json"
 EVAL_BATCH = 1024
+SHIPPED_WORKERS = 1  # its num_workers
 ULB_WORKERS, READY = (
     4,
     2,
@@ -140,8 +142,17 @@ class TorchSSL(Implementation):
     def answer_command(self, folder: Path) -> Command:
         return self._command("answer", "--folder", str(folder), entry="parity")
 
-    def _run(self, request: Request, folder: Path, resume: bool, *more: str) -> Command:
+    def _run(
+        self,
+        request: Request,
+        folder: Path,
+        resume: bool = False,
+        *more: str,
+        workers: int | None = None,
+    ) -> Command:
         given = settings(request)
+        if workers is not None:
+            given["num_workers"] = workers
         config = "config.yaml"
         if resume:
             given |= {"resume": True, "load_path": KEPT}
@@ -159,6 +170,11 @@ class TorchSSL(Implementation):
         command = self._command("train", *options)
         return replace(command, files={config: yaml.safe_dump(given, sort_keys=False)})
 
+    def loader_workers(self, device: str) -> tuple[int, ...]:
+        """As a comparison has it, and as TorchSSL is shipped where that is another number."""
+        chosen = num_workers(device)
+        return (chosen,) if chosen == SHIPPED_WORKERS else (chosen, SHIPPED_WORKERS)
+
     def shared_memory(self, request: Request) -> int:
         """The batches that its loaders' workers hold ready, two each: see `settings`."""
         profile, workers = request.profile, int(settings(request)["num_workers"])
@@ -175,7 +191,7 @@ class TorchSSL(Implementation):
         iterations = asked.discard + asked.timed + 1
         short = {"iterations": iterations, "eval_every": iterations + 1}
         profile = request.profile.model_copy(update=short)
-        command = self.train_command(replace(request, profile=profile), folder)
+        command = self._run(replace(request, profile=profile), folder, workers=asked.workers)
         return replace(command, argv=(*command.argv, "--times", TIMES))
 
     def timed(self, folder: Path, asked: Timing) -> dict[str, Any]:
@@ -209,6 +225,7 @@ class TorchSSL(Implementation):
             shims=tuple(content["shims"]),
             threads=content.get("threads"),
             processor=content.get("processor", ""),
+            loader_workers=_unlabelled_workers(content),
         )
 
     def settings(self, folder: Path) -> dict[str, Resolved]:
@@ -286,7 +303,7 @@ def settings(request: Request) -> dict[str, Any]:
         "dataset": "cifar10",
         "train_sampler": "RandomSampler",
         "num_classes": request.dataset.num_classes,
-        "num_workers": 1,
+        "num_workers": num_workers(request.device),
         "alg": "fixmatch",
         "seed": request.seed,
         "world_size": 1,
@@ -296,6 +313,30 @@ def settings(request: Request) -> dict[str, Any]:
         "dist_backend": "nccl",
         "gpu": 0,
     }
+
+
+def num_workers(device: str) -> int:
+    """Of TorchSSL's loaders: the unlabelled one has four processes for each, the others one.
+
+    TORCHSSL_WORKERS says how many; without it, on a CPU one, as TorchSSL is shipped, and on CUDA
+    as many as there are cores for: with one the GPU waits for images, whatever it is. Another
+    number gives a seed other views, of the same distribution. Raises BadInput.
+    """
+    named = os.environ.get("TORCHSSL_WORKERS", "")
+    if named:
+        if not named.isascii() or not named.isdigit() or int(named) < 1:
+            raise BadInput(f"TORCHSSL_WORKERS {named}: give a whole number from 1")
+        return int(named)
+    if device == "cpu":
+        return SHIPPED_WORKERS
+    cores = len(os.sched_getaffinity(0)) // max(1, gpu.count())
+    return max(SHIPPED_WORKERS, cores // (ULB_WORKERS + 1))
+
+
+def _unlabelled_workers(facts: Mapping[str, Any]) -> int | None:
+    """Processes that prepared unlabelled images, as TorchSSL's own arguments have it."""
+    given = facts.get("arguments", {}).get("num_workers")
+    return None if given is None else ULB_WORKERS * int(given)
 
 
 @cache

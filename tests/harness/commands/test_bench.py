@@ -14,7 +14,7 @@ import yaml
 
 from harness.commands import bench
 from harness.errors import BadInput, Incomplete
-from harness.experiment import profile
+from harness.experiment import gpu, profile
 from harness.experiment.data import read_dataset
 from harness.implementations import registry
 from harness.implementations.interface import Command, Request, Timing
@@ -219,6 +219,24 @@ def test_on_a_gpu_what_could_be_timed_is_written_though_ours_failed(
     assert theirs["median"]["seconds_per_evaluation"] == 0.25
 
 
+def test_what_is_timed_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ours at each precision, compiled too; TorchSSL with loaders for the cores, and as shipped."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.setattr(gpu, "count", lambda: 1)
+    question = _question(tmp_path, variants=("bf16+compile+contiguous",))
+    [ours] = bench._ours(question, "cuda")
+    assert ours.timing == Timing(1, 1, "bf16", True, "contiguous")
+    theirs = bench._reference(question, registry.create("torchssl"), "cuda")
+    assert [(str(one), one.timing.workers) for one in theirs] == [
+        ("torchssl fp32, tf32 convolutions, loaders x3", 3),
+        ("torchssl fp32, tf32 convolutions, loaders x1", 1),
+    ]
+    assert [str(one) for one in bench._reference(question, registry.create("torchssl"), "cpu")] == [
+        "torchssl fp32"
+    ]
+    assert {"tf32+compile", "bf16+compile"} < {*bench.DEFAULT_VARIANTS["cuda"]}
+
+
 def test_torchssl_evaluates_after_all_that_is_timed(data_dir: Path, tmp_path: Path) -> None:
     """In mid-block its loaders would catch up while it does."""
     request = Request(profile.load("quick"), read_dataset(data_dir), 40, 0, "cpu")
@@ -232,6 +250,11 @@ def test_torchssl_evaluates_after_all_that_is_timed(data_dir: Path, tmp_path: Pa
     ("changes", "message"),
     [
         ({"variants": ("fp8",)}, "VARIANTS fp8: unknown; use fp32, tf32, bf16"),
+        (
+            {"variants": ("fp32+fast",)},
+            r"VARIANTS fp32\+fast: unknown; use fp32, .* \+contiguous or",
+        ),
+        ({"variants": ("bf16+contiguous+channels_last",)}, r"VARIANTS bf16\+contig.*: unknown"),
         ({"device": "tpu"}, "DEVICE tpu: unknown; use auto, cpu or cuda"),
         ({"device": "cuda"}, "DEVICE cuda: torch finds no CUDA device here; use DEVICE=cpu"),
         ({"profile": "fast"}, "PROFILE fast: unknown"),

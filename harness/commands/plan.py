@@ -14,10 +14,10 @@ from harness.experiment import gpu
 from harness.implementations import registry
 from harness.implementations.interface import REPOSITORY, Implementation, Request
 from harness.implementations.source import commit_here, why_no_commit
-from harness.parity import judge, preflight
+from harness.parity import job, judge, preflight
 from harness.runs import cluster, earlier, origin, taking, train
 from harness.runs.attempt import Limits
-from harness.runs.execution import pool
+from harness.runs.execution import pool, processor
 from harness.runs.execution.slurm import Settings
 from harness.runs.folder import Planned, Run, RunsFolder, check_same_terms
 from harness.runs.manifest import Manifest, Status, read_manifest
@@ -158,6 +158,17 @@ class Plan:
                 f"REFERENCE {folder}: {refused}; name another folder, or leave REFERENCE out"
             )
 
+    def reuse(self, folder: Path) -> None:
+        """Take whatever in another results folder is of today's code; say why the rest is not."""
+        runs = taking.runs_in(folder, self.entries[0].planned.request.profile.name)
+        for entry in self.todo:
+            try:
+                why = taking.take(entry.planned, entry.today, runs, str(folder))
+            except taking.OtherTerms as error:
+                why = str(error)
+            says = f"trained anew: {why}" if why else f"taken from {folder}"
+            self.terminal.say(f"{entry.planned.title}: {says}")
+
     def put_away(self) -> None:
         """Move finished runs of other code aside: those of today's take their place."""
         for entry in self.todo:
@@ -165,9 +176,12 @@ class Plan:
                 self.terminal.say(f"{entry.planned.title}: {why}; kept in {kept}")
 
     def refuse(self) -> list[Entry]:
-        """Climb rungs 1-4 for all that is to be trained; the runs that break one are not."""
+        """Climb rungs 1-4 for all that is to be trained; the runs that break one are not.
+
+        On a cluster each job does so itself: the device that its run asks for is there.
+        """
         by_run = {entry.planned: entry for entry in self.todo}
-        if not by_run:
+        if not by_run or self.means.slurm is not None:
             return []
         done = [run for run in load_all(self.folder) if run.status is Status.DONE]
         evidence = [(run.key, run.evidence) for run in done]
@@ -182,13 +196,19 @@ class Plan:
         todo = [entry.planned for entry in self.todo if entry not in refused]
         means = self.means
         if means.slurm is not None:
-            cluster.run_all(self.folder, todo, means.limits, means.slurm, self.terminal)
+            work = job.train_and_judge
+            cluster.run_all(self.folder, todo, means.limits, means.slurm, self.terminal, work)
             return
         tasks = [partial(train.train, planned, self.terminal, means.limits) for planned in todo]
         pool.run_all(tasks, pool.slots(means.jobs, self.device))
 
     def judge(self) -> None:
-        """Judge the final weights of each run that is done and has not been judged."""
+        """Judge the final weights of each run that is done and has not been judged.
+
+        A job of a cluster does so itself.
+        """
+        if self.means.slurm is not None and self.device == "cuda" and not gpu.is_there():
+            return
         for entry in self.entries:
             judge.judge(entry.planned, self.terminal.say)
 
@@ -216,12 +236,20 @@ class Plan:
 
         commit = commit_here()
         now = {"torch": str(torch.__version__), "device": self._device_name()}
+        if self.device == "cpu":  # where they change the order of sums, and so the numbers
+            now |= {
+                "threads": str(processor.threads(self.means.jobs)),
+                "processor": processor.name(),
+            }
         found: dict[str, set[str]] = {key: set() for key in now}
         for runs in dict.fromkeys(entry.runs for entry in self.entries):
             for _, manifest in runs.done():
                 if manifest.facts is not None:
                     found["torch"].add(manifest.facts.torch_version)
                     found["device"].add(manifest.facts.device)
+                    for key in now.keys() & {"threads", "processor"}:
+                        if value := getattr(manifest.facts, key):
+                            found[key].add(str(value))
         lines = []
         if not commit:
             why = why_no_commit(REPOSITORY) or "see 'git -C <it> status'"

@@ -45,7 +45,7 @@ def open_experiment(
     `device` is the one that is to train; '': this machine's, as the profile needs it.
     Raises BadInput for whatever cannot be had, before anything is written.
     """
-    name, why = profiles.resolve_auto(name)
+    name, why = profiles.resolve_auto(name, device)
     return open_on(profiles.load(name, iterations), data_dir, labels, device, why)
 
 

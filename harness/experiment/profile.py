@@ -126,11 +126,16 @@ def read(path: Path) -> Profile:
     return settings_file.read(path, Profile)
 
 
-def resolve_auto(name: str) -> tuple[str, str]:
-    """`auto` -> (profile, why), by what this machine has; any other name is itself."""
+def resolve_auto(name: str, device: str = "") -> tuple[str, str]:
+    """`auto` -> (profile, why), by what this machine has; any other name is itself.
+
+    `device`: the one that is to train, which may be another machine's.
+    """
     if name != "auto":
         return name, "as asked"
     if gpu.is_there():
         return "cifar10", f"CUDA is there ({gpu.name()})"
+    if device == "cuda":
+        return "cifar10", "for GPUs that are not of this machine"
     lacks = gpu.lacking()
     return "quick", "no CUDA here" + (f": {lacks}" if lacks else "")

@@ -17,6 +17,9 @@ REFERENCE ?=
 JOBS ?= 1
 RETRIES ?= 2
 PATIENCE ?= 1800
+PRECISION ?=
+# 1: torch.compile ours.
+COMPILE ?=
 PORT ?= 6006
 EXECUTOR ?= local
 SLURM_CONFIG ?= configs/slurm.yaml
@@ -31,6 +34,7 @@ FORMAT ?= terminal
 named = $(if $(filter file,$(origin $(1))),$(2),$($(1)))
 DEVICE ?= auto
 VARIANTS ?=
+PARTS ?=
 STUDY ?=
 # Not from the environment, where some shells keep the host's name in it.
 NAME :=
@@ -44,18 +48,20 @@ help:  ## list the targets
 
 setup: $(STAMP) torchssl  ## make .venv and get TorchSSL
 
-compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE EXECUTOR SLURM_CONFIG]
+compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE PRECISION COMPILE EXECUTOR SLURM_CONFIG]
 	@$(HARNESS) compare --labels '$(LABELS)' --profile '$(PROFILE)' --seeds '$(SEEDS)' \
 	    --implementations '$(IMPLEMENTATIONS)' --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
 	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)' \
-	    --reference '$(REFERENCE)' --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)'
+	    --reference '$(REFERENCE)' --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)' \
+	    --precision '$(PRECISION)' $(if $(filter-out 0,$(COMPILE)),--compile)
 
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
 
-parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE DATA_DIR RESULTS]
-	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE DEVICE=cpu DATA_DIR RESULTS]
+	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
+	    --device '$(call named,DEVICE,cpu)'
 
 report: $(STAMP)  ## write report.html again, and all else that the runs give: [PROFILE RESULTS]
 	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'
@@ -86,6 +92,10 @@ tensorboard: $(STAMP)  ## both implementations' curves in TensorBoard: [PROFILE 
 
 bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+compile" DATA_DIR RESULTS]
 	@$(HARNESS) bench --profile '$(PROFILE)' --device '$(DEVICE)' --variants '$(VARIANTS)' \
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+
+gpu-check: setup  ## the first minutes on a GPU, and a page of what they showed: [PROFILE PARTS VARIANTS DATA_DIR RESULTS]
+	@$(HARNESS) gpu-check --profile '$(PROFILE)' --parts '$(PARTS)' --variants '$(VARIANTS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
 study: $(STAMP)  ## one recipe of ours varied: NAME=<study>, none lists them [LABELS SEEDS ITERATIONS JOBS DATA_DIR RESULTS]
@@ -124,4 +134,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: publish help setup compare status tensorboard table parity report bench verify diff accuracy-check study test check clean torchssl
+.PHONY: publish help setup compare status tensorboard table parity report bench gpu-check verify diff accuracy-check study test check clean torchssl

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness.commands.terminal import Terminal
 from harness.errors import CheckFailed
-from harness.experiment.opening import open_experiment
+from harness.experiment import gpu
+from harness.experiment.opening import chosen_device, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
 from harness.parity import checklist, ladder
@@ -30,22 +31,26 @@ class LadderQuestion:
     seed: int
     data_dir: Path | None
     results: Path
+    device: str = "cpu"
 
 
 def climb(asked: LadderQuestion, terminal: Terminal) -> None:
     """The eight rungs of one profile, on the CPU whatever the profile needs for training.
 
+    With `device` cuda on the GPU, beside what the CPU's ladder leaves: `parity-cuda.json`.
+
     Raises CheckFailed if one does not hold, Incomplete without the reference, BadInput.
     """
+    device = chosen_device(asked.device)
     experiment = open_experiment(
-        asked.profile, data_dir=asked.data_dir, labels=[asked.labels], device="cpu"
+        asked.profile, data_dir=asked.data_dir, labels=[asked.labels], device=device
     )
     profile, dataset = experiment.profile, experiment.dataset
     mine, reference = registry.create("own"), registry.reference()
-    request = Request(profile, dataset, asked.labels, asked.seed, "cpu")
+    request = Request(profile, dataset, asked.labels, asked.seed, device)
     terminal.say(
         f"Profile {profile.name} ({experiment.why}), data {dataset.name}, seed {asked.seed}, on "
-        "the CPU"
+        f"the {'GPU' if device == 'cuda' else 'CPU'}"
     )
     began = time.monotonic()
     found = ladder.climb(mine, reference, request, terminal.say)
@@ -57,15 +62,19 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
         "own_commit": mine.commit(),
         "torchssl_commit": reference.commit(),
     }
-    checklist.write(folder, profile.name, about, found.rungs)
+    if device == "cuda":
+        about["device"] = gpu.name()
+    file = checklist.CUDA_FILE if device == "cuda" else checklist.FILE
+    checklist.write(folder, profile.name, about, found.rungs, file)
     caption = (
         f"profile {profile.name}, {dataset.name}: own step against TorchSSL's on equal batches"
     )
     drawn = step_drift.step_drift(found.drift, caption)
+    figure = f"{FIGURE}-cuda" if device == "cuda" else FIGURE
     for kind in ("svg", "png"):
-        write_bytes(folder / f"{FIGURE}.{kind}", render(drawn, kind))
+        write_bytes(folder / f"{figure}.{kind}", render(drawn, kind))
     show(found.rungs, terminal)
-    terminal.say(f"  {folder / checklist.FILE}, {time.monotonic() - began:.0f} s")
+    terminal.say(f"  {folder / file}, {time.monotonic() - began:.0f} s")
     lacking = [rung for rung in found.rungs if not rung.holds]
     if lacking:
         first = next((rung for rung in lacking if rung.broken), lacking[0])

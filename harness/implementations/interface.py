@@ -48,7 +48,7 @@ class Request:
     """One run that is asked for.
 
     `options` are settings that only our side has, or that a profile pins because TorchSSL has no
-    other: a study's. A comparison's request has none.
+    other: a study's, and PRECISION and COMPILE of a comparison.
     """
 
     profile: Profile
@@ -169,6 +169,10 @@ class Implementation(ABC):
     def shared_memory(self, request: Request) -> int:
         """Bytes of /dev/shm that a run holds at once."""
         return 0
+
+    def keep_often(self) -> None:
+        """From now on ask for checkpoints as often as can be, to try how a stopped run goes on."""
+        return
 
     @abstractmethod
     def log(self, folder: Path) -> Path:

@@ -70,6 +70,9 @@ class Own(Implementation):
     def resumes_at(self, folder: Path) -> int | None:
         return checkpoints.iteration(folder / "checkpoint.pt", "iteration")
 
+    def keep_often(self) -> None:
+        self.checkpoint_every = 1
+
     def declare_command(self, request: Request, folder: Path) -> Command:
         return _command("own_impl.answers.parity", self._options(request), "declare")
 

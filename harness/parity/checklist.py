@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.experiment import settings_file
 from harness.runs.files import write_text
 
-FILE = "parity.json"
+FILE, CUDA_FILE = "parity.json", "parity-cuda.json"
 SCHEMA = 1
 
 
@@ -87,8 +87,10 @@ def rung(number: int, name: str, checks: Sequence[Check], blocked: str = "") -> 
     )
 
 
-def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Rung]) -> None:
-    """Write `<folder>/parity.json`; `about` says of what and with what it was measured."""
+def write(
+    folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Rung], name: str = FILE
+) -> None:
+    """Write `<folder>/<name>`; `about` says of what and with what it was measured."""
     content = {
         "schema": SCHEMA,
         "profile": profile,
@@ -96,9 +98,9 @@ def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Run
         **about,
         "rungs": [one.model_dump() for one in rungs],
     }
-    write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
+    write_text(folder / name, json.dumps(content, indent=1) + "\n")
 
 
-def read(folder: Path) -> Ladder | None:
+def read(folder: Path, name: str = FILE) -> Ladder | None:
     """The ladder of a results folder; None if it was never climbed. Raises BadInput."""
-    return settings_file.read_json(folder / FILE, Ladder, "run 'make parity' again")
+    return settings_file.read_json(folder / name, Ladder, "run 'make parity' again")

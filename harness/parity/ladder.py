@@ -35,7 +35,7 @@ class Climb:
 
 
 def climb(mine: Implementation, reference: Implementation, request: Request, say: Say) -> Climb:
-    """All eight rungs for `request`, on the CPU.
+    """All eight rungs for `request`, on its device.
 
     Raises Incomplete where the reference cannot be had, draws no weights or cannot be judged.
     """
@@ -57,7 +57,7 @@ def ask(request: Request, place: Path) -> Path:
     """Write the question, with the run's initial weights made confident."""
     folder = place / "question"
     folder.mkdir()
-    asked = Question.of(request.profile, request.dataset, request.seed)
+    asked = Question.of(request.profile, request.dataset, request.seed, request.device)
     question.write(folder, asked, request.dataset)
     weights = load_file(place / interface.INITIAL_WEIGHTS)
     save_file(question.confident(weights), folder / "weights.safetensors")
@@ -167,5 +167,6 @@ def _setting(field: str, mine: Evidence, theirs: Evidence, asked: Mapping[str, A
 def _judge(request: Request, asked: Path, folder: Path) -> tuple[Check, ...]:
     images = answers.load(asked / "judge.npz")["images"]
     weights = folder / "judged.safetensors"
-    logits = judge.logits(request.profile, weights, images, folder, "cpu")
+    in_full = request.profile.model_copy(update={"precision": "fp32"})  # as the step was answered
+    logits = judge.logits(in_full, weights, images, folder, request.device)
     return tuple(answers.judge(asked, folder, logits))

@@ -81,9 +81,10 @@ class Question:
     weight_decay: float
     ema_decay: float
     seed: int
+    device: str = "cpu"
 
     @classmethod
-    def of(cls, profile: Profile, dataset: Dataset, seed: int) -> Question:
+    def of(cls, profile: Profile, dataset: Dataset, seed: int, device: str = "cpu") -> Question:
         """The profile's own settings, on a small batch, over a schedule of `STEPS` iterations.
 
         Fresh weights pass no threshold; `confident` ones pass this one about half the time, so
@@ -103,6 +104,7 @@ class Question:
             weight_decay=profile.weight_decay,
             ema_decay=profile.ema_decay,
             seed=seed,
+            device=device,
         )
 
 

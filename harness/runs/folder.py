@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from harness.errors import BadInput, LogError
 from harness.implementations import registry
@@ -18,6 +19,7 @@ from harness.implementations.reported import Evidence, Point, Resolved
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, read_manifest
 
+UNSAID: dict[str, Any] = {"compile": False}  # what a run has whose manifest does not say
 START_SECONDS = 15.0  # what a child takes to load its libraries, about
 
 
@@ -110,14 +112,14 @@ def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) ->
     to change: a table never mixes.
     """
     side, request = planned.side, planned.request
-    asked = request_settings(request)
+    asked = UNSAID | request_settings(request)
     for path, manifest in done:
         same_split = (manifest.labels, manifest.seed) == (request.labels, request.seed)
         declared: set[str] = set()
         if manifest.implementation != side.name:
             declared = {*side.departs, *registry.departs(manifest.implementation)}
         for key, value in asked.items():
-            found = manifest.settings.get(key)
+            found = manifest.settings.get(key, UNSAID.get(key))
             if key in declared:
                 continue
             if found != value and (key != "split_sha256" or same_split):

@@ -64,6 +64,7 @@ def declare(config: Config, draws: int = 20_000) -> None:
 def answer(folder: Path, out: Path) -> None:
     """All answers to the question in `folder`, into `out`."""
     question = json.loads((folder / "question.json").read_text(encoding="utf-8"))
+    machine.prepare(Config.model_validate({"device": question["device"], "precision": "fp32"}))
     answer_network(question, folder, out)
     for precision in question["precisions"]:
         answer_step(question, folder, out, precision)
@@ -74,7 +75,7 @@ def network(question: dict[str, Any], folder: Path, dtype: torch.dtype) -> WideR
     """The asked network with the given weights."""
     made = WideResNet(question["depth"], question["widen_factor"], question["classes"])
     made.load_state_dict(load_file(folder / "weights.safetensors"))
-    return made.to(dtype)
+    return made.to(question["device"], dtype)
 
 
 @torch.no_grad()
@@ -89,14 +90,18 @@ def answer_network(question: dict[str, Any], folder: Path, out: Path) -> None:
         dtype = getattr(torch, precision)
         for mode in question["modes"]:
             model = network(question, folder, dtype).train(mode == "train")
-            logits[f"{precision}-{mode}"] = model(images.to(dtype)).numpy()
+            inputs = images.to(question["device"], dtype)
+            logits[f"{precision}-{mode}"] = model(inputs).cpu().numpy()
     np.savez(out / "network.npz", **logits)
 
 
 def answer_step(question: dict[str, Any], folder: Path, out: Path, precision: str) -> None:
     """step-<precision>/<k>.npz: losses, learning rate and every tensor after each step."""
     dtype = getattr(torch, precision)
-    batches = {name: torch.from_numpy(a) for name, a in np.load(folder / "step.npz").items()}
+    batches = {
+        name: torch.from_numpy(array).to(question["device"])
+        for name, array in np.load(folder / "step.npz").items()
+    }
     names = ("lr", "momentum", "weight_decay", "ema_decay", "threshold", "lambda_u", "mu")
     settings = {name: question[name] for name in (*names, "batch_size", "depth", "widen_factor")}
     config = Config(**settings, iterations=question["steps"])
@@ -121,13 +126,13 @@ def answer_step(question: dict[str, Any], folder: Path, out: Path, precision: st
 def _state(model: Model) -> dict[str, Any]:
     tensors = {}
     for name, parameter in model.network.named_parameters():
-        tensors[f"weight/{name}"] = parameter.detach().numpy()
+        tensors[f"weight/{name}"] = parameter.detach().cpu().numpy()
         if (momentum := model.optimizer.state[parameter].get("momentum_buffer")) is not None:
-            tensors[f"momentum/{name}"] = momentum.numpy()
+            tensors[f"momentum/{name}"] = momentum.cpu().numpy()
     for name, average in model.ema.average.items():
-        tensors[f"ema/{name}"] = average.numpy()
+        tensors[f"ema/{name}"] = average.cpu().numpy()
     for name, buffer in model.network.named_buffers():
-        tensors[f"statistic/{name}"] = buffer.numpy()
+        tensors[f"statistic/{name}"] = buffer.cpu().numpy()
     return tensors
 
 
@@ -135,6 +140,7 @@ def answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
     """views.npz: operations and whole views of given parameters; draws.npz: parameters drawn."""
     asked = dict(np.load(folder / "views.npz"))
     images = torch.from_numpy(np.ascontiguousarray(asked["images"].transpose(0, 3, 1, 2)))
+    images = images.to(question["device"])
     few = images[: question["operation_images"]]
     n_magnitudes = asked["magnitude"].shape[1]
     repeated = few.repeat_interleave(n_magnitudes, dim=0)
@@ -142,6 +148,7 @@ def answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
         apply(name, repeated, np.tile(magnitudes, len(few)))
         .view(len(few), n_magnitudes, *few.shape[1:])
         .permute(0, 1, 3, 4, 2)
+        .cpu()
         .numpy()
         for name, magnitudes in zip(question["operations"], asked["magnitude"], strict=True)
     ]
@@ -159,8 +166,8 @@ def answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
     np.savez(
         out / "views.npz",
         operations=np.array(operations),
-        weak=normalise(weak_views(images, weak)).numpy(),
-        strong=normalise(strong_views(images, strong)).numpy(),
+        weak=normalise(weak_views(images, weak)).cpu().numpy(),
+        strong=normalise(strong_views(images, strong)).cpu().numpy(),
     )
     drawn = draw_strong(
         question["draws"],

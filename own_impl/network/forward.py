@@ -20,13 +20,23 @@ class ForwardPass:
 
     def __init__(self, network: nn.Module, config: Config) -> None:
         self._network = network
+        self._norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
         self._compiled = torch.compile(network) if config.compile else None
         self._bf16 = config.precision == "bf16"
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        self._count()
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bf16):
             logits = self._network(inputs) if self._compiled is None else self._run(inputs)
         return logits.float() if self._bf16 else logits
+
+    def _count(self) -> None:
+        """One batch more for each batch norm whose averages move with it."""
+        counted = [
+            m.num_batches_tracked for m in self._norms if m.training and m.track_running_stats
+        ]
+        if tracked := [counter for counter in counted if counter is not None]:
+            torch._foreach_add_(tracked, 1)
 
     def _run(self, inputs: torch.Tensor) -> torch.Tensor:
         """The compiled network; torch compiles it when it is first called."""

@@ -136,6 +136,9 @@ class TorchSSL(Implementation):
             return None
         return checkpoints.iteration(folder / KEPT, "it")
 
+    def keep_often(self) -> None:
+        self.keep_seconds = 0.0
+
     def declare_command(self, request: Request, folder: Path) -> Command:
         return self._run(request, folder, False, "--stop")
 

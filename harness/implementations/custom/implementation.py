@@ -139,7 +139,7 @@ class Custom(Implementation):
 
     def shortfall(self, request: Request, folder: Path, points: Sequence[Point] | None) -> str:
         asked, made = request.profile.iterations, evidence.steps(folder)
-        if not self.spec.run.command and made is None:
+        if not self.spec.run.command and not made:
             return "it ended without training: no update of an optimiser was seen"
         if made is not None and made != asked:
             return f"it made {made} updates, asked for were {asked}; see run.arguments"

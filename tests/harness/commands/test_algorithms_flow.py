@@ -97,6 +97,15 @@ def test_wrong_names_are_refused(
     assert not (tmp_path / "results").exists()
 
 
+def test_a_ladder_of_no_algorithm_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["harness", "parity", "--algorithm", "flexmatch"])
+    assert main() == 2
+    error = "error: ALGORITHM flexmatch: unknown; use fixmatch, mixmatch\n"
+    assert capsys.readouterr().err == error
+
+
 def test_names_of_contenders_are_taken_as_they_are_and_once(case: Comparison) -> None:
     question = pipeline.CompareQuestion(
         labels=[40], seeds=[0], implementations=["own", "own-mixmatch"], profile="quick",

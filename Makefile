@@ -73,7 +73,7 @@ publish: $(STAMP)  ## what was measured here becomes the evidence: REASON="..." 
 	@$(HARNESS) publish --reason "$$REASON" --profile '$(PROFILE)' --results '$(RESULTS)' \
 	    --published '$(PUBLISHED)'
 
-accuracy-check: setup  ## as CI: verify, diff, fresh comparison: [BASE PROFILE=quick LABELS SEEDS RESULTS]
+accuracy-check: setup  ## as CI: verify, diff, and anew what is not of the published source: [BASE PROFILE=quick LABELS SEEDS RESULTS]
 	@$(HARNESS) accuracy-check --base '$(or $(BASE),HEAD)' --profile '$(call named,PROFILE,quick)' \
 	    --labels '$(call named,LABELS)' --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(call named,RESULTS,$(PUBLISHED))'

@@ -51,10 +51,12 @@ def base(spec: str, folder: Path) -> Base:
     path = (folder.resolve() / frames.TABLE).relative_to(root).as_posix()
     try:
         commit = git_command.commit(spec, root)
-        listed = git_command.ask(root, "ls-tree", "-z", "--full-tree", commit, "--", path)
-        if not listed:
+        # Before results were published they lay where results of this machine lie now.
+        places = (path, path.replace("/published/", "/", 1))
+        place = next((one for one in places if _is_there(root, commit, one)), None)
+        if place is None:
             raise NoTable(f"BASE {spec}: has no {path}; name a revision that has")
-        content = git_command.ask(root, "cat-file", "blob", f"{commit}:{path}")
+        content = git_command.ask(root, "cat-file", "blob", f"{commit}:{place}")
     except NoRevision as error:
         what = str(error) or NEITHER
         if Path(spec).is_dir():
@@ -62,7 +64,11 @@ def base(spec: str, folder: Path) -> Base:
         raise BadInput(f"BASE {spec}: {what}") from error
     except GitRefused as error:
         raise BadInput(f"BASE {spec}: {error}") from error
-    return Base(spec, commit, read(content, f"{spec}:{path}"))
+    return Base(spec, commit, read(content, f"{spec}:{place}"))
+
+
+def _is_there(root: Path, commit: str, path: str) -> bool:
+    return bool(git_command.ask(root, "ls-tree", "-z", "--full-tree", commit, "--", path))
 
 
 def read(content: bytes, name: str) -> pd.DataFrame:

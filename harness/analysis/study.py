@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.analysis import comparison, results, selection, statistics
+from harness.analysis import comparison, provenance, results, selection, statistics
 from harness.analysis.comparison import Cell, Pairing
 from harness.analysis.statistics import Sample
 from harness.errors import BadInput
@@ -82,6 +82,7 @@ class Findings:
     runs: Runs
     rows: Sequence[Finding]  # by label count, then in the study's order of variants
     sums: str = ""  # of every file that the rest is made from
+    mixed: str = ""  # what is known of runs of more than one source that stand together
 
     @property
     def labels(self) -> list[int]:
@@ -116,7 +117,9 @@ def read(folder: Path, study: Study) -> Findings:
         for variant, several in found.items()
         for run in several
     ]
-    return replace(build(study, found), sums=results.sums(folder, places))
+    published = provenance.read(folder)
+    mixed = published.mixed if published is not None else ""
+    return replace(build(study, found), sums=results.sums(folder, places), mixed=mixed)
 
 
 def load(folder: Path, study: Study) -> Runs:

@@ -1,4 +1,8 @@
-"""What guards published numbers: verify, diff against a base, and a fresh comparison."""
+"""What guards published numbers: verify, diff against a base, and a fresh comparison.
+
+The fresh comparison trains the contenders whose source, settings or environment are not those of
+the published runs; of the others the published runs are its own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.analysis import base_table, diff
+from harness.analysis import base_table, diff, results
 from harness.analysis.diff import Diff
 from harness.commands import diff as diff_command
 from harness.commands import verify
@@ -102,6 +106,8 @@ def _question(check: AccuracyQuestion, settings: Profile, folder: Path) -> Compa
         iterations=check.iterations,
         data_dir=check.data_dir,
         limits=check.limits,
+        reuse=check.results,
+        published=check.results,
     )
 
 
@@ -139,6 +145,7 @@ def _fresh(
         compare(question, terminal)
     except Incomplete as error:
         findings.lines += [f"✗ {error}", ""]
+    findings.lines += [*_trained(question.results / question.profile), ""]
     committed, _ = diff_command.now(folder, settings)
     fresh, _ = diff_command.now(question.results / question.profile, settings)
     asked = committed[
@@ -153,3 +160,14 @@ def _fresh(
             f"fresh {text}"
         )
     findings.lines.append(f"Its report: `{question.results / question.profile / outputs.REPORT}`")
+
+
+def _trained(folder: Path) -> list[str]:
+    """Which runs were trained, and which are the published ones."""
+    runs = results.load_all(folder)
+    trained = [run.name for run in runs if run.manifest.taken is None]
+    taken = len(runs) - len(trained)
+    if not trained:
+        return [f"Nothing was trained: all {taken} runs are of the published source and settings."]
+    text = f"Trained: {', '.join(trained)}."
+    return [f"{text} The other {taken} are of the published source." if taken else text]

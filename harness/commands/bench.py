@@ -27,7 +27,7 @@ from harness.implementations.interface import Implementation, Request, Timing
 from harness.implementations.source import commit_here
 from harness.report import bench
 from harness.runs import inputs
-from harness.runs.execution import child
+from harness.runs.execution import child, processor
 from harness.runs.files import write_text
 
 SCHEMA = 2
@@ -177,7 +177,7 @@ def _result(
         "hardware": {
             "device": request.device,
             "gpu": first["device"] if request.device == "cuda" else None,
-            "cpu": _processor(),
+            "cpu": processor.name(),
             "cores": os.cpu_count(),
             "threads": first["threads"],
         },
@@ -215,12 +215,3 @@ def _median(blocks: Sequence[dict[str, Any]]) -> dict[str, Any]:
             values = [block[key] for block in blocks]
             result[key] = None if None in values else median(values)
     return result
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

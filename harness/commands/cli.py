@@ -64,7 +64,7 @@ ProfileOption = Annotated[
 ]
 ResultsOption = Annotated[Path, typer.Option(help="folder; a folder <profile> is made in it")]
 PublishedOption = Annotated[Path, typer.Option(help="folder that holds <profile>: the evidence")]
-PUBLISHED = Path("results/published")
+PUBLISHED = compare_command.PUBLISHED
 
 
 @app.command()

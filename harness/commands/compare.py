@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.commands import table
+from harness.commands import ending, table
 from harness.commands.plan import Means, Plan
 from harness.commands.terminal import Terminal
 from harness.experiment import contender
@@ -19,6 +19,13 @@ from harness.runs.execution.lock import only_one
 from harness.runs.execution.slurm import Settings
 from harness.runs.folder import RunsFolder
 from harness.runs.manifest import Status
+
+PUBLISHED = Path("results/published")
+# Of the Makefile: what need not be said again.
+DEFAULTS = {
+    "SEEDS": "0", "PROFILE": "auto", "IMPLEMENTATIONS": "own torchssl", "RESULTS": "results",
+    "JOBS": "1", "EXECUTOR": "local",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,29 @@ class CompareQuestion:
     limits: Limits = field(default_factory=Limits)
     slurm: Settings | None = None  # None: on this machine
     reference: Path | None = None  # a results folder with finished runs of the reference
+    reuse: Path | None = None  # a results folder with finished runs of anyone, where they are these
+    published: Path = PUBLISHED  # what the accuracies are held against at the end
 
     @property
     def means(self) -> Means:
         """With what its runs are trained."""
         return Means(self.jobs, self.limits, self.slurm)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """As make takes them, those that are no defaults: the same question asked again."""
+        given = {
+            "LABELS": " ".join(map(str, self.labels)),
+            "SEEDS": " ".join(map(str, self.seeds)),
+            "PROFILE": self.profile,
+            "IMPLEMENTATIONS": " ".join(self.implementations),
+            "ITERATIONS": str(self.iterations or ""),
+            "DATA_DIR": str(self.data_dir or ""),
+            "RESULTS": str(self.results),
+            "JOBS": str(self.jobs),
+            "EXECUTOR": "slurm" if self.slurm else "local",
+        }
+        return {name: value for name, value in given.items() if value != DEFAULTS.get(name, "")}
 
 
 def compare(question: CompareQuestion, terminal: Terminal) -> None:
@@ -65,6 +90,8 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
         plan.restore()
         if question.reference is not None:
             plan.take(question.reference, contender.reference())
+        if question.reuse is not None:
+            plan.reuse(question.reuse)
         space.check(folder, profile, len(plan.todo), question.jobs)
         plan.show()
         plan.put_away()
@@ -73,7 +100,7 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
             plan.judge()
         finally:
             found = table.write(folder, profile)
-        table.show(folder, terminal)
+        ending.show(found, profile, question.published, question.variables, terminal)
     places = [(runs.place / run.name, run) for run in found.runs]
     plan.require_done(places, kept=lambda run: run.status is Status.DONE)
 

@@ -11,12 +11,14 @@ import pandas as pd
 from harness.analysis import accepted, base_table, results
 from harness.analysis.accepted import Change
 from harness.analysis.base_table import Base
-from harness.analysis.diff import ACCEPTABLE, Diff, cells, rule_in_use
+from harness.analysis.diff import ACCEPTABLE, Diff, DiffRow, cells, rule_in_use
 from harness.commands import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
 from harness.implementations.source import commit_here
 from harness.report import outputs
+
+RUN = ["labels", "seed", "implementation"]
 
 
 def now(folder: Path, profile: Profile) -> tuple[pd.DataFrame, str]:
@@ -81,3 +83,18 @@ def published(folder: Path) -> pd.DataFrame:
     """The table that stands in a published folder. Raises BadInput."""
     path = folder / outputs.TABLE
     return base_table.read(path.read_bytes(), str(path))
+
+
+def to_published(
+    folder: Path, profile: Profile, target: Path, all_seeds: bool = True
+) -> list[DiffRow]:
+    """The cells of `folder` against those published in `target`, by seed; [] where none is.
+
+    Not `all_seeds`: what `folder` does not hold is not asked for, and so not missed.
+    """
+    if not (target / outputs.TABLE).is_file():
+        return []
+    before, (after, _) = published(target), now(folder, profile)
+    if not all_seeds:
+        before = before.merge(after[RUN], on=RUN)
+    return cells(before, after, profile, rule_in_use(after, profile))

@@ -16,7 +16,7 @@ from harness.implementations.source import commit_here, why_no_commit
 from harness.parity import judge, preflight
 from harness.runs import cluster, earlier, origin, taking, train
 from harness.runs.attempt import Limits
-from harness.runs.execution import pool
+from harness.runs.execution import pool, processor
 from harness.runs.execution.slurm import Settings
 from harness.runs.folder import Planned, Run, RunsFolder, check_same_terms
 from harness.runs.manifest import Manifest, Status, read_manifest
@@ -149,6 +149,17 @@ class Plan:
                 f"REFERENCE {folder}: {refused}; name another folder, or leave REFERENCE out"
             )
 
+    def reuse(self, folder: Path) -> None:
+        """Take whatever in another results folder is of today's code; say why the rest is not."""
+        runs = taking.runs_in(folder, self.entries[0].planned.request.profile.name)
+        for entry in self.todo:
+            try:
+                why = taking.take(entry.planned, entry.today, runs, str(folder))
+            except taking.OtherTerms as error:
+                why = str(error)
+            says = f"trained anew: {why}" if why else f"taken from {folder}"
+            self.terminal.say(f"{entry.planned.title}: {says}")
+
     def put_away(self) -> None:
         """Move finished runs of other code aside: those of today's take their place."""
         for entry in self.todo:
@@ -208,12 +219,20 @@ class Plan:
         commit = commit_here()
         named = torch.cuda.get_device_name() if self.device == "cuda" else "cpu"
         now = {"torch": str(torch.__version__), "device": named}
+        if self.device == "cpu":  # where they change the order of sums, and so the numbers
+            now |= {
+                "threads": str(processor.threads(self.means.jobs)),
+                "processor": processor.name(),
+            }
         found: dict[str, set[str]] = {key: set() for key in now}
         for runs in dict.fromkeys(entry.runs for entry in self.entries):
             for _, manifest in runs.done():
                 if manifest.facts is not None:
                     found["torch"].add(manifest.facts.torch_version)
                     found["device"].add(manifest.facts.device)
+                    for key in now.keys() & {"threads", "processor"}:
+                        if value := getattr(manifest.facts, key):
+                            found[key].add(str(value))
         lines = []
         if not commit:
             why = why_no_commit(REPOSITORY) or "see 'git -C <it> status'"

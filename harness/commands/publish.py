@@ -16,7 +16,6 @@ from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
 from harness.implementations.source import commit_here
-from harness.report import outputs
 from harness.runs.execution.lock import only_one
 from harness.runs.folder import run_folders
 from harness.runs.manifest import Status
@@ -87,14 +86,11 @@ def _require_whole(found: Results) -> None:
 
 def _show_diff(found: Results, target: Path, profile: Profile, terminal: Terminal) -> None:
     """How the accuracies stand to those that are published, by seed."""
-    if not (target / outputs.TABLE).is_file():
+    rows = diff_command.to_published(found.folder, profile, target)
+    if not rows:
         terminal.say(f"{target}: nothing is published there yet")
         return
-    before = diff_command.published(target)
-    after, _ = diff_command.now(found.folder, profile)
-    rule = diff.rule_in_use(after, profile)
-    rows = diff.cells(before, after, profile, rule)
-    shown = diff.Diff(str(target), rule, rows)
+    shown = diff.Diff(str(target), "", rows)
     terminal.table(f"{found.folder} against {target}", diff.COLUMNS, diff.texts(shown))
 
 

@@ -140,10 +140,17 @@ def commands(comparison: Comparison) -> list[str]:
     checkout = [f"git checkout {commit.removesuffix('-dirty')}" for commit in commits[:1]]
     return [
         *(checkout if len(commits) == 1 else []),
-        f"make compare {asked}",
+        f"{_threads(runs)}make compare {asked}",
         f"make parity PROFILE={profile.name}",
         f"make verify PROFILE={profile.name}",
     ]
+
+
+def _threads(runs: Sequence[Run]) -> str:
+    """Of runs on a CPU, whose numbers go with how many threads sum up."""
+    facts = [run.manifest.facts for run in runs]
+    found = {one.threads for one in facts if one is not None and one.device == "cpu"}
+    return f"OMP_NUM_THREADS={found.pop()} " if len(found) == 1 and None not in found else ""
 
 
 def _words(values: Any) -> str:

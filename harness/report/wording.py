@@ -150,6 +150,7 @@ def notes(results: Results) -> list[str]:
     found = []
     if results.provenance is not None and results.provenance.mixed:
         found.append(f"These runs were {results.provenance.mixed}.")
+    found += _machines(results)
     for run in results.runs:
         if (taken := run.manifest.taken) is not None:
             of = f" on {taken.processor}" if taken.processor else ""
@@ -158,6 +159,24 @@ def notes(results: Results) -> list[str]:
                 f"started {taken.started}{of}. Its time is not compared."
             )
     return found
+
+
+def _machines(results: Results) -> list[str]:
+    """Where runs differ in what changes their numbers without a change of code."""
+    facts = [run.manifest.facts for run in results.runs if run.manifest.facts is not None]
+    threads = sorted({one.threads for one in facts if one.threads})
+    processors = sorted({one.processor for one in facts if one.processor})
+    parts = []
+    if len(threads) > 1:
+        parts.append(f"{_and(list(map(str, threads)))} threads")
+    if len(processors) > 1:
+        parts.append(f"on {_and(processors)}")
+    if not parts:
+        return []
+    return [
+        f"These runs were made with more than one machine or share of one: {', '.join(parts)}. "
+        "The same seed then gives other weights, as the study `noise` measures."
+    ]
 
 
 def before(one: Before, titles: Mapping[str, str]) -> str:

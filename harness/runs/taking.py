@@ -20,6 +20,10 @@ LEFT_BEHIND = (
 )  # fmt: skip
 
 
+class OtherTerms(BadInput):
+    """A finished run on other terms than are asked for."""
+
+
 def copy_run(source: Path, target: Path) -> None:
     """Copy a run folder without what only its machine needs; whole, or not at all."""
     half = target.with_name(f".{target.name}.tmp")
@@ -43,7 +47,7 @@ def take(planned: Planned, wanted: Origin, runs: Path, named: str) -> str:
     """Take the run that `planned` asks for from `runs`; why not, or '' where it was taken.
 
     `wanted` is the origin of today's code, `named` what the user called the folder. Raises BadInput
-    for a manifest of another schema, and for a finished run on other terms.
+    for a manifest of another schema, and OtherTerms for a finished run on other terms.
     """
     source = runs / planned.folder.name
     manifest = read_manifest(source)
@@ -70,7 +74,7 @@ def _check_terms(manifest: Manifest, planned: Planned, source: Path) -> None:
     for key, asked in request_settings(planned.request).items():
         found = manifest.settings.get(key)
         if found != asked:
-            raise BadInput(
+            raise OtherTerms(
                 f"REFERENCE {source}: done with {key} = {found}, asked for is {asked}; name a "
                 "folder of runs on the same terms"
             )

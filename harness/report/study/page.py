@@ -57,6 +57,7 @@ def render(findings: Findings) -> str:
         "## Again",
         f"```\n{command(findings)}\nmake verify STUDY={study.name}\n```",
         "## Provenance",
+        *([f"These runs were {findings.mixed}."] if findings.mixed else []),
         _table(*_provenance(findings.every_run)),
     ]
     return "\n\n".join(parts) + "\n"

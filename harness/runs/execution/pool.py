@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from harness.errors import HarnessError
+from harness.runs.execution import processor
 from harness.runs.execution.child import Slot
 
 Task = Callable[[Slot, threading.Event], None]
@@ -24,7 +25,7 @@ def slots(jobs: int, device: str) -> list[Slot]:
             Slot(environment={"CUDA_VISIBLE_DEVICES": gpus[n % len(gpus)]}) for n in range(jobs)
         ]
     cores = sorted(os.sched_getaffinity(0))
-    share = max(1, len(cores) // jobs)
+    share = processor.threads(jobs)
     chosen = [[cores[(n * share + k) % len(cores)] for k in range(share)] for n in range(jobs)]
     threads = {"OMP_NUM_THREADS": str(share), "MKL_NUM_THREADS": str(share)}
     return [Slot(frozenset(mine), threads) for mine in chosen]

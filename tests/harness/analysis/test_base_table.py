@@ -268,6 +268,14 @@ def test_a_revision_without_a_table(clone: Path) -> None:
         base_table.base("empty", clone / "results" / "quick")
 
 
+def test_a_revision_from_before_results_were_published(clone: Path) -> None:
+    """They lay in results/<profile> then, and lie in results/published/<profile> now."""
+    folder = clone / "results" / "published" / "quick"
+    folder.mkdir(parents=True)
+    base = base_table.base("HEAD~1", folder)
+    assert last_of(base) == 85.8
+
+
 def test_a_folder_is_named_as_such(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     assert refused("results", clone) == "BASE results: a folder; name the table.csv in it"

@@ -11,6 +11,8 @@ import git
 import pytest
 from rich.console import Console
 
+from harness.analysis import provenance
+from harness.analysis.provenance import Provenance
 from harness.commands import accuracy_check, table
 from harness.commands import compare as pipeline
 from harness.commands.accuracy_check import AccuracyQuestion as Check
@@ -18,6 +20,7 @@ from harness.commands.compare import CompareQuestion as Question
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.experiment import profile
+from harness.implementations import registry
 from harness.runs.attempt import Limits
 from tests.conftest import use_fake, write_small_data
 
@@ -43,6 +46,9 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as monkeypatch:
         use_fake(monkeypatch, root.parent)
         pipeline.compare(asked, terminal())
+        source = registry.create("fake").source_sha256()
+    said = Provenance(date="2026-01-01", reason="first", commit="0" * 40, sources={"fake": source})
+    provenance.write(root / "results" / "quick", said)
     repository.git.add("results")
     repository.git.commit("-m", "results")
     repository.close()
@@ -63,7 +69,8 @@ def check(clone: Path, data_dir: Path, **options: object) -> tuple[Check, Path]:
     return Check(**(given | options)), clone / ".cache" / "check" / "summary.md"  # type: ignore[arg-type]
 
 
-def test_all_holds(clone: Path, data_dir: Path) -> None:
+def test_all_holds(clone: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_SOURCE", "changed")
     asked, summary = check(clone, data_dir)
     left_over = asked.out / "fresh" / "quick" / "runs" / "40-seed7-fake"
     left_over.mkdir(parents=True)
@@ -72,10 +79,27 @@ def test_all_holds(clone: Path, data_dir: Path) -> None:
     for words in (
         "✓ every file in `quick/` is what its runs give", "Base: `HEAD`.",
         "| 40 | fake | 50.00 | 50.00 | +0.00 | ±6.00 | same |", "Base: `quick, seed 0`.",
+        "Trained: 40-seed0-fake.",
     ):  # fmt: skip
         assert words in text
     assert (asked.out / "fresh/quick/report.html").exists()
     assert not left_over.exists()  # a fresh comparison is fresh
+
+
+def test_the_published_source_is_not_trained_again(
+    clone: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_MODE", "crash")  # it would fail
+    asked, summary = check(clone, data_dir)
+    accuracy_check.run(asked, terminal())
+    assert "Nothing was trained: all 1 runs are of the published source" in summary.read_text()
+
+
+def test_other_settings_are_trained(clone: Path, data_dir: Path) -> None:
+    asked, summary = check(clone, data_dir, iterations=30)
+    with pytest.raises(CheckFailed, match="fresh 40 labels fake: incomparable"):
+        accuracy_check.run(asked, terminal())
+    assert "Trained: 40-seed0-fake." in summary.read_text()
 
 
 def moved(clone: Path) -> None:
@@ -90,7 +114,10 @@ def moved(clone: Path) -> None:
     table.write(folder, QUICK)
 
 
-def test_an_accuracy_that_training_does_not_give(clone: Path, data_dir: Path) -> None:
+def test_an_accuracy_that_training_does_not_give(
+    clone: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_SOURCE", "changed")
     moved(clone)
     asked, summary = check(clone, data_dir)
     with pytest.raises(CheckFailed, match="40 labels fake: moved; fresh 40 labels fake: moved"):
@@ -111,6 +138,7 @@ def test_a_fresh_run_that_fails_is_incomplete(
     clone: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_MODE", "crash")
+    monkeypatch.setenv("FAKE_SOURCE", "changed")
     asked, summary = check(clone, data_dir, limits=Limits(retries=0))
     with pytest.raises(Incomplete, match=r"fresh 40 labels fake: failed \(seed 0 failed\)"):
         accuracy_check.run(asked, terminal())

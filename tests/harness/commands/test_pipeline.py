@@ -83,7 +83,7 @@ def test_a_comparison_leaves_all_its_files(case: Case) -> None:
     assert set(table["status"]) == {"done"}
     assert table["split_sha256"].nunique() == 4
     assert table["data_sha256"].nunique() == 1
-    assert "To do" in case.text and "done in" in case.text and "table.csv" in case.text
+    assert "To do" in case.text and "done in" in case.text and "report.html" in case.text
 
 
 def test_a_relative_results_folder(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

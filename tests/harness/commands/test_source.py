@@ -41,7 +41,8 @@ def test_a_changed_source_is_trained_anew_and_the_run_before_is_kept(
     assert case.manifest()["source_sha256"] != before["source_sha256"]
     [kept] = (case.folder / "runs/earlier").glob(f"*/{NAME}/manifest.json")
     assert json.loads(kept.read_text()) == before
-    assert "## Against the version before" in text
+    assert "fake, 40 labels: 50.00 now, before 50.00: +0.00, 1 seed" in text
+    assert "## Against the version before" in (case.folder / "table.md").read_text()
     assert "+0.00" in (case.folder / "report.html").read_text()
     assert verify.check(case.folder, QUICK) == []
 
@@ -158,7 +159,8 @@ def test_finished_runs_are_taken_from_another_folder(
     assert other.manifest()["taken"]["folder"] == str(case.results)
     assert set(other.table()["taken_from"]) == {str(case.results)}
     assert other.table()["wall_seconds"].isna().all()
-    assert f"{NAME} was not trained here: it was taken from {case.results}" in text
+    said = f"{NAME} was not trained here: it was taken from {case.results}"
+    assert said in " ".join(text.split()) and said in (other.folder / "table.md").read_text()
 
 
 def test_a_folder_of_other_terms_or_code_is_refused(

@@ -1,0 +1,83 @@
+"""The end of `compare` on the terminal: what was found, where it is, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from harness.analysis.comparison import Comparison
+from harness.analysis.results import Results
+from harness.analysis.statistics import Verdict
+from harness.commands import diff as diff_command
+from harness.commands.terminal import Terminal
+from harness.experiment.profile import Profile
+from harness.report import ending, outputs
+from harness.runs.manifest import Status
+
+FIRST_SEEDS = 3  # a spread needs two; a third says whether to believe it
+AGAIN = (Status.FAILED, Status.MISSING, Status.RUNNING, Status.STALE)
+
+
+def show(
+    found: Results, profile: Profile, published: Path, asked: Mapping[str, str], terminal: Terminal
+) -> None:
+    """Say it on one screen; all else is in the report.
+
+    `published` is the folder that holds what is published, `asked` the variables of the command
+    that ended, as make takes them.
+    """
+    compared = outputs.compare(found, profile)
+    target = published / profile.name
+    rows = diff_command.to_published(found.folder, profile, target, all_seeds=False)
+    terminal.say()
+    for line in ending.lines(compared, rows, str(target)):
+        terminal.say(line)
+    terminal.say(f"Report  {found.folder / outputs.REPORT} (in text: {outputs.MARKDOWN} beside it)")
+    terminal.say(f"Next    {next_command(compared, asked)}")
+
+
+def next_command(compared: Comparison, asked: Mapping[str, str]) -> str:
+    """The one command that tells most now, with the reason for it."""
+    statuses = {run.status for run in compared.runs}
+    if statuses & set(AGAIN):
+        return f"{_make('compare', asked)}  # goes on with what is not done"
+    words = {pair.labels: pair.result.verdict for pair in compared.pairings if pair.result}
+    parity = _make("parity", _only(asked, "PROFILE", "DATA_DIR", "RESULTS"))
+    if Status.INCOMPARABLE in statuses:
+        return f"{parity}  # which rung breaks"
+    if Verdict.DIFFERENT in words.values():
+        return f"{parity}  # where the two part"
+    unsettled = sorted(n for n, verdict in words.items() if verdict is Verdict.INCONCLUSIVE)
+    if unsettled:
+        more = {"LABELS": _joined(unsettled), "SEEDS": _joined(range(_more_seeds(compared)))}
+        return f"{_make('compare', {**asked, **more})}  # more seeds: inconclusive"
+    others = sorted(set(compared.profile.margin) - set(compared.labels))
+    if not compared.pairings:
+        both = {name: value for name, value in asked.items() if name != "IMPLEMENTATIONS"}
+        return f"{_make('compare', both)}  # against the reference"
+    if others:
+        return f"{_make('compare', {**asked, 'LABELS': _joined(others)})}  # not compared yet"
+    return _make("publish", {**_only(asked, "PROFILE", "RESULTS"), "REASON": "..."})
+
+
+def _more_seeds(compared: Comparison) -> int:
+    """Seeds in all: a few at first, then about twice as many."""
+    done = max((pair.sample.n for pair in compared.pairings if pair.sample), default=0)
+    return max(FIRST_SEEDS, 2 * done - 1)
+
+
+def _make(verb: str, variables: Mapping[str, str]) -> str:
+    return f"make {verb} {_variables(variables)}".rstrip()
+
+
+def _variables(variables: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+
+
+def _only(variables: Mapping[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if name in names}
+
+
+def _joined(numbers: Iterable[int]) -> str:
+    return " ".join(map(str, numbers))

@@ -1,0 +1,66 @@
+"""Threads and processor change a run's numbers and no code does: said where they differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.commands import table
+from harness.experiment import profile
+from harness.report.figures import curves as figure
+from harness.runs.execution import pool, processor
+from tests.faults.comparison import Comparison
+
+QUICK = profile.load("quick")
+
+
+@pytest.fixture
+def case(tmp_path: Path, data_dir: Path, fake: None, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    """Nothing is drawn: that takes most of the time."""
+    monkeypatch.setattr(figure, "render", lambda _drawn, _kind: b"<svg></svg>")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    return Comparison(tmp_path / "results", data_dir)
+
+
+def made_with(case: Comparison, seed: int, **facts: object) -> None:
+    """The run of `seed` says that it was made so."""
+    path = case.folder / "runs" / f"40-seed{seed}-fake" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["facts"] |= facts
+    path.write_text(json.dumps(manifest))
+
+
+def test_finished_runs_of_other_threads_are_noticed(case: Comparison) -> None:
+    case.run()
+    made_with(case, 0, threads=1, processor="A CPU")
+    text = case.run(seeds=[0, 1])
+    assert "Notice: finished runs here were made with threads 1, now it is 2" in text
+    assert f"made with processor A CPU, now it is {processor.name()}" in text
+
+
+def test_the_page_says_where_they_differ_and_how_to_have_them_again(case: Comparison) -> None:
+    case.run(seeds=[0, 1])
+    for seed in (0, 1):
+        made_with(case, seed, threads=2)
+    table.write(case.folder, QUICK)
+    page = (case.folder / "report.html").read_text()
+    assert "OMP_NUM_THREADS=2 make compare" in page and "share of one" not in page
+
+    made_with(case, 1, threads=1, processor="A CPU")
+    made_with(case, 0, processor="Another CPU")
+    table.write(case.folder, QUICK)
+    said = "machine or share of one: 1 and 2 threads, on A CPU and Another CPU"
+    assert said in (case.folder / "table.md").read_text()
+    page = (case.folder / "report.html").read_text()
+    assert said in page and "OMP_NUM_THREADS" not in page
+
+
+def test_a_share_has_its_part_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1, 2, 3})
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert [processor.threads(jobs) for jobs in (1, 2, 8)] == [3, 2, 1]
+    assert pool.slots(2, "cpu")[0].environment["OMP_NUM_THREADS"] == "2"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert processor.threads(1) == 4

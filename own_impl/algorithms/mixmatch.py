@@ -102,7 +102,8 @@ def losses(forward: Forward, batch: Batch, config: Config, iteration: int) -> Lo
     """Algorithm 1, and its loss: equation 5, the second term weighted by the ramped lambda_u."""
     n, views = len(batch.labelled), (batch.weak, batch.weak_2)
     guess = guess_labels(forward, views, config.temperature)
-    labels = guess.new_zeros(n, guess.shape[1]).scatter_(1, batch.targets[:, None], 1)
+    classes = constant(np.arange(guess.shape[1]), guess.device)
+    labels = batch.targets[:, None].eq(classes).to(guess.dtype)
 
     shares = own_shares(batch.lambdas)
     inputs = mix(torch.cat((batch.labelled, *views)), shares, batch.partners)

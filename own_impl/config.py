@@ -50,6 +50,9 @@ class Config(BaseModel):
     labelled_indices: Path | None = Field(
         None, description=".npy file of labelled indices; drawn from --seed when not given"
     )
+    labelled_in_pool: bool = Field(
+        True, description="the labelled images are among the unlabelled ones, as in TorchSSL"
+    )
     # Schedule
     epochs: int = Field(500, gt=0, description="epochs of --iterations-per-epoch")
     iterations_per_epoch: int = Field(224, gt=0, description="iterations that count as an epoch")
@@ -117,6 +120,12 @@ class Config(BaseModel):
     )
     compile: bool = Field(
         False, description="torch.compile the network: a minute at first, faster steps after"
+    )
+    threads: int | None = Field(
+        None,
+        gt=0,
+        description="threads of an operation on the CPU, whose sums go with their number; as many "
+        "as torch takes when not given",
     )
     deterministic: bool = Field(
         False, description="equal seeds give equal runs on equal machines, at some cost on CUDA"

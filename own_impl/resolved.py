@@ -26,7 +26,7 @@ def resolved(config: Config, data: Data, model: Model) -> dict[str, Any]:
         "classes": data.classes,
         "replacement": True,  # see the algorithm's page
         "labelled_pool": len(data.labelled),
-        "unlabelled_pool": len(data.train_labels),
+        "unlabelled_pool": len(data.unlabelled),
     }
     if config.algorithm == "mixmatch":
         return shared | {

@@ -1,7 +1,7 @@
 """FixMatch (Sohn et al. 2020, arXiv 2001.07685): its batches and its two losses.
 
 Where the paper is silent, as TorchSSL: images are sampled with replacement, and the labelled ones
-are among the unlabelled ones.
+are among the unlabelled ones unless the settings say otherwise.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def draw(data: Data, config: Config, iteration: int) -> Draw:
     height, width = data.train_images.shape[1:3]
     return Draw(
         labelled=data.labelled[random.integers(0, len(data.labelled), n)],
-        unlabelled=random.integers(0, len(data.train_images), m),
+        unlabelled=data.unlabelled[random.integers(0, len(data.unlabelled), m)],
         labelled_views=draw_weak(n, random),
         weak_views=draw_weak(m, random),
         strong_views=draw_strong(m, (height, width), POLICIES[config.strong], random),

@@ -1,9 +1,9 @@
 """MixMatch (Berthelot et al. 2019, arXiv 1905.02249): its batches and its two losses.
 
 Where the paper is silent, as TorchSSL: images are sampled with replacement, the labelled ones are
-among the unlabelled ones, and batch norm learns its running averages from one slice of the mixed
-batch alone. It departs from the paper as TorchSSL does in one coefficient of MixUp for a whole
-batch; `mixup` "paper" draws one for each example.
+among the unlabelled ones unless the settings say otherwise, and batch norm learns its running
+averages from one slice of the mixed batch alone. It departs from the paper as TorchSSL does in one
+coefficient of MixUp for a whole batch; `mixup` "paper" draws one for each example.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def draw(data: Data, config: Config, iteration: int) -> Draw:
     views = n + VIEWS * m
     return Draw(
         labelled=data.labelled[random.integers(0, len(data.labelled), n)],
-        unlabelled=random.integers(0, len(data.train_images), m),
+        unlabelled=data.unlabelled[random.integers(0, len(data.unlabelled), m)],
         labelled_views=draw_weak(n, random),
         weak_views=draw_weak(m, random),
         weak_views_2=draw_weak(m, random),

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from own_impl.answers import bench
+from own_impl.views import batches
 from tests.own_impl.conftest import TINY_SETTINGS, as_options
+from tests.simulated_cuda import here, memory
 
 
 def _run(capsys: pytest.CaptureFixture[str], data_dir: Path, **changes: Any) -> tuple[int, str]:
@@ -36,6 +39,22 @@ def test_a_benchmark_prints_what_a_step_takes_and_its_parts(
     assert 1e8 < result["arithmetic"]["matmul_flops_per_second"] < 1e14
     assert (result["schema"], result["device"], result["threads"]) == (2, "cpu", 1)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a real GPU here")
+def test_on_a_gpu_it_names_it_and_waits_for_it(
+    capsys: pytest.CaptureFixture[str], data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the simulated one, with less to do at once than a real one is given."""
+    monkeypatch.setitem(bench.SIDE, "cuda", 64)
+    monkeypatch.setitem(batches.TOGETHER, "cuda", 1)
+    with here.devices():
+        code, text = _run(capsys, data_dir, device="cuda", precision="bf16", mu=2)
+        waited = memory.STATE.synchronized
+    assert code == 0
+    result = json.loads(text)
+    assert result["device"] == "Simulated GPU" and result["peak_device_bytes"] > 1e6
+    assert waited > 20
 
 
 def test_wrong_data_is_exit_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

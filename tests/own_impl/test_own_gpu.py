@@ -32,7 +32,7 @@ from own_impl.views.views import (
     weak_views,
 )
 from tests.conftest import REPOSITORY
-from tests.own_impl.conftest import TINY_SETTINGS, as_options, step
+from tests.own_impl.conftest import as_options, step, tiny_settings
 
 Tiny = Callable[..., Config]
 
@@ -122,7 +122,7 @@ def test_equal_seeds_give_equal_deterministic_runs(tiny: Tiny, algorithm: str) -
     for name in "ab":
         out = tiny().out / name
         chosen = {"device": "cuda", "deterministic": True, "algorithm": algorithm, "out": out}
-        settings = TINY_SETTINGS | chosen
+        settings = tiny_settings(**chosen)
         options = as_options(settings | {"data_dir": tiny().data_dir})
         done = subprocess.run(
             [sys.executable, "-m", "own_impl", *options],

@@ -10,22 +10,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.simulated_cuda import install, memory
+from tests.simulated_cuda import here, memory
 
 if torch.cuda.is_available():
     pytest.skip("there is a real one here", allow_module_level=True)
 
 
 @pytest.fixture
-def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
-    """Two devices, of which the first is used; all that was noted is forgotten afterwards."""
-    monkeypatch.setenv("SIMULATED_GPUS", "2")
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(memory, "STATE", state := memory.Memory())
-    for module in ("mode", "runtime"):
-        monkeypatch.setattr(f"tests.simulated_cuda.{module}.STATE", state)
-    with install():
-        yield torch.device("cuda")
+def cuda() -> Iterator[torch.device]:
+    """Two devices, of which the first is used."""
+    with here.devices(2) as first:
+        yield first
     assert not torch.cuda.is_available()
 
 
@@ -48,12 +43,12 @@ def test_it_is_where_its_tensors_say(cuda: torch.device) -> None:
 
 
 def test_tensors_of_two_places_do_not_mix(cuda: torch.device) -> None:
-    there, here = torch.ones(3, device=cuda), torch.ones(3)
+    there, local = torch.ones(3, device=cuda), torch.ones(3)
     for mixed in (
-        lambda: there + here,
-        lambda: torch.cat([here, there]),
-        lambda: torch._foreach_add_([there], [here]),
-        lambda: there.add_(here),
+        lambda: there + local,
+        lambda: torch.cat([local, there]),
+        lambda: torch._foreach_add_([there], [local]),
+        lambda: there.add_(local),
         lambda: torch.nn.functional.linear(there, torch.ones(2, 3)),
         lambda: there + torch.ones(3, device="cuda:1"),
         lambda: there.index_select(0, torch.tensor([0])),
@@ -99,14 +94,14 @@ def test_to_wait_may_be_an_error(cuda: torch.device) -> None:
 
 def test_a_network_trains_on_it_as_on_the_cpu(cuda: torch.device) -> None:
     torch.manual_seed(0)
-    here = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    local = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
     there = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
-    there.load_state_dict(here.state_dict())
+    there.load_state_dict(local.state_dict())
     there.to(cuda)
     inputs = torch.randn(2, 3, 8, 8)
     torch.backends.cudnn.conv.fp32_precision = "ieee"
     try:
-        for network, x in ((here, inputs), (there, inputs.to(cuda))):
+        for network, x in ((local, inputs), (there, inputs.to(cuda))):
             optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
             for _ in range(2):
                 optimizer.zero_grad()
@@ -121,7 +116,7 @@ def test_a_network_trains_on_it_as_on_the_cpu(cuda: torch.device) -> None:
     finally:
         torch.backends.cudnn.conv.fp32_precision = "tf32"
     for name, value in there.state_dict().items():
-        assert torch.equal(value.cpu(), here.state_dict()[name]), name
+        assert torch.equal(value.cpu(), local.state_dict()[name]), name
     assert 1e-5 < (exact - rounded).abs().max().item() < 1e-2
 
 
@@ -163,11 +158,11 @@ def test_memory_is_counted(cuda: torch.device) -> None:
 
 def test_its_random_numbers_are_its_own(cuda: torch.device) -> None:
     torch.cuda.manual_seed_all(1)
-    state, here = torch.cuda.get_rng_state(), torch.get_rng_state()
+    state, on_cpu = torch.cuda.get_rng_state(), torch.get_rng_state()
     drawn = torch.randn(4, device=cuda)
     torch.cuda.set_rng_state(state)
     assert torch.equal(torch.randn(4, device=cuda), drawn)
-    assert torch.equal(torch.get_rng_state(), here)
+    assert torch.equal(torch.get_rng_state(), on_cpu)
 
 
 def _use(queue: object) -> None:

@@ -13,7 +13,10 @@ from harness.commands import cli, gpu_check
 from harness.errors import CheckFailed
 from harness.experiment import gpu
 from harness.experiment.data import read_dataset
+from harness.implementations.torchssl.implementation import TorchSSL
 from harness.report.gpu_check import Outcome, Part, markdown
+from harness.runs.execution.child import Ended
+from harness.runs.files import write_text
 from tests.conftest import REPOSITORY, write_small_data
 from tests.harness.commands.test_terminal import plain
 from tests.simulated_cuda import processes
@@ -41,9 +44,9 @@ def test_an_unknown_part_is_refused(
 def checked(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """All parts that a machine without TorchSSL has, but the tests, which have a test of their own.
+    """The parts that train, on a machine without TorchSSL; tests and speed have tests of their own.
 
-    The page's times are the machine's: the limits are of a GPU's, and here they are longer.
+    The limits are of a GPU's: here they are longer.
     """
     place = tmp_path_factory.mktemp("gpu check")
     write_small_data(place / "data")
@@ -52,14 +55,8 @@ def checked(
         "gpu_check.LIMITS.update(dict.fromkeys(gpu_check.LIMITS, 600))\n"
         "sys.exit(cli.main())"
     )
-    words = [
-        "gpu-check",
-        "--profile",
-        "quick",
-        "--parts",
-        "device parity training resumption speed",
-    ]
-    words += ["--variants", "tf32", "--data-dir", str(place / "data"), "--seconds", "3000"]
+    words = ["gpu-check", "--profile", "quick", "--parts", "device parity training resumption"]
+    words += ["--data-dir", str(place / "data"), "--seconds", "3000"]
     environment = processes.environment(place) | {
         "OMP_NUM_THREADS": "1", "TORCHSSL_DIR": str(place / "nowhere"),
         "PYTHONPATH": str(REPOSITORY),
@@ -87,7 +84,6 @@ def test_the_page_says_what_each_part_showed(
     assert "| skipped |" in rows["| the ladder on the GPU"] and "no fixmatch.py" in page
     assert "own done and comparable" in page and "precision tf32" in page
     assert "own: went on from iteration" in rows["| stopped and resumed"]
-    assert "| own | tf32 |" in page and "| bare forward + backward |" in page
     assert str(place) not in page.replace(f"TORCHSSL_DIR={place}/nowhere", "")
 
 
@@ -132,6 +128,33 @@ def test_images_are_made_where_cifar10_is_not_at_hand(
     made = read_dataset(folder)
     assert (made.train_size, made.test_size) == (49_500, 10_000)
     assert len(set(made.test_class_counts)) == 1
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(0, "holds"), (3, "failed")])
+def test_the_benchmark_is_part_of_the_page(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch, code: int, outcome: str
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def benched(self: gpu_check._Check, seconds: float, *words: str) -> Ended:
+        asked.append(words)
+        write_text(self.made / "bench.md", "# Speed\n\nThe table.\n\n## own, tf32\n\nParts.\n")
+        return Ended(code, ("error: not all could be timed",))
+
+    monkeypatch.setattr(gpu, "is_there", lambda: True)
+    monkeypatch.setattr(gpu, "name", lambda: "Some GPU")
+    monkeypatch.setattr(gpu_check._Check, "_child", benched)
+    monkeypatch.setattr(TorchSSL, "unavailable", lambda _: None)
+    variants = ("tf32", "bf16+compile")
+    question = gpu_check.GpuQuestion("quick", tmp_path, data_dir, ("speed",), variants)
+    try:
+        gpu_check.run(question, plain()[0])
+    except CheckFailed as error:
+        assert code and str(error) == "speed: failed: error: not all could be timed"
+    page = (tmp_path / "quick/gpu-check.md").read_text()
+    assert f"| speed | {outcome} |" in page
+    assert "\n## speed\n\nThe table.\n\n### own, tf32\n\nParts.\n" in page
+    assert asked[0][asked[0].index("--variants") + 1] == "tf32 bf16+compile"
 
 
 def test_a_cell_stays_one_cell() -> None:

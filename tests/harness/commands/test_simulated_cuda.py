@@ -16,7 +16,7 @@ from harness.commands import compare as _  # noqa: F401  # loaded before the dev
 from harness.experiment import gpu
 from tests.conftest import REPOSITORY, write_small_data
 from tests.faults.comparison import NAME, Comparison
-from tests.simulated_cuda import install, processes
+from tests.simulated_cuda import here, processes
 
 SUBMODULE = REPOSITORY / "third_party" / "torchssl"
 
@@ -95,9 +95,8 @@ class TestBothSides:
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One GPU, for this process; its children are stand-ins and need none."""
-    monkeypatch.setenv("SIMULATED_GPUS", "1")
     monkeypatch.setattr(gpu, "name", lambda: "Simulated GPU")
-    with install():
+    with here.devices():
         yield
 
 

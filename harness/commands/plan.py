@@ -81,6 +81,7 @@ class Plan:
         """Raise BadInput if a folder holds finished runs of today's code on other terms."""
         for runs in dict.fromkeys(entry.runs for entry in self.entries):
             done = [one for one in runs.done() if self._is_of_today(one[1])]
+            done = [one for one in done if not one[1].imported]
             for entry in self.entries:
                 if entry.runs == runs:
                     check_same_terms(entry.planned, done)

@@ -159,6 +159,8 @@ def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list
 
 def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     manifest = run.manifest
+    if manifest.imported:  # nobody asked for it, and nothing is known of it
+        return ""
     asked = {**manifest.settings, "labels": manifest.labels, "seed": manifest.seed}
     others = [
         replace(

@@ -65,6 +65,7 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    imported = {run.manifest.implementation for run in comparison.runs if run.manifest.imported}
     return environment.get_template("report.html.j2").render(
         schema=frames.SCHEMA,
         comparison=comparison,
@@ -80,6 +81,7 @@ def render(
         runs=[_run(run, comparison.rule) for run in comparison.runs],
         lost=[run for run in comparison.runs if run.status is not Status.DONE],
         settings=settings(comparison.runs),
+        given=[name for name in comparison.implementations if name not in imported],
         commands=commands(comparison),
     )
 
@@ -108,6 +110,7 @@ def settings(runs: Sequence[Run]) -> list[Setting]:
     What goes with the label count or seed is left out: the sums of each run stand beside it.
     """
     by_name: dict[str, dict[str, set[str]]] = {}
+    runs = [run for run in runs if not run.manifest.imported]  # of which nobody knows them
     departs = {run.manifest.implementation: run.evidence.departs for run in runs}
     implementations = sorted(departs)
     for run in runs:
@@ -209,6 +212,7 @@ def _run(run: Run, rule: str) -> Mapping[str, Any]:
         "processor": facts.processor if facts else "",
         "threads": facts.threads if facts else None,
         "source": manifest.source_sha256[:12],
+        "imported": manifest.imported,
         "taken from": manifest.taken.folder if manifest.taken else "",
         "stubs": ", ".join(facts.stubs) if facts else "",
         "source commit": manifest.source_commit,

@@ -8,6 +8,8 @@ LABELS ?= 40
 SEEDS ?= 0
 # With labelled_only too: does the unlabelled data help?
 IMPLEMENTATIONS ?= own torchssl
+ALGORITHMS ?= fixmatch
+ALGORITHM ?= fixmatch
 ITERATIONS ?=
 DATA_DIR ?=
 RESULTS ?= results
@@ -36,6 +38,7 @@ DEVICE ?= auto
 VARIANTS ?=
 PARTS ?=
 STUDY ?=
+SPEC ?=
 # Not from the environment, where some shells keep the host's name in it.
 NAME :=
 
@@ -48,9 +51,10 @@ help:  ## list the targets
 
 setup: $(STAMP) torchssl  ## make .venv and get TorchSSL
 
-compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE PRECISION COMPILE EXECUTOR SLURM_CONFIG]
+compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS ALGORITHMS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE PRECISION COMPILE EXECUTOR SLURM_CONFIG]
 	@$(HARNESS) compare --labels '$(LABELS)' --profile '$(PROFILE)' --seeds '$(SEEDS)' \
-	    --implementations '$(IMPLEMENTATIONS)' --iterations '$(ITERATIONS)' \
+	    --implementations '$(IMPLEMENTATIONS)' --algorithms '$(ALGORITHMS)' \
+	    --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
 	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)' \
 	    --reference '$(REFERENCE)' --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)' \
@@ -59,9 +63,9 @@ compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS I
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
 
-parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE DEVICE=cpu DATA_DIR RESULTS]
+parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE ALGORITHM=mixmatch DEVICE=cpu DATA_DIR RESULTS]
 	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
-	    --device '$(call named,DEVICE,cpu)'
+	    --algorithm '$(ALGORITHM)' --device '$(call named,DEVICE,cpu)'
 
 report: $(STAMP)  ## write report.html again, and all else that the runs give: [PROFILE RESULTS]
 	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'
@@ -97,6 +101,12 @@ bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+
 gpu-check: setup  ## the first minutes on a GPU, and a page of what they showed: [PROFILE PARTS VARIANTS DATA_DIR RESULTS]
 	@$(HARNESS) gpu-check --profile '$(PROFILE)' --parts '$(PARTS)' --variants '$(VARIANTS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+
+try: setup  ## your implementation for a moment, and what its file lacks: SPEC=compare.yaml [LABELS=40 DATA_DIR]
+	@$(HARNESS) try --spec '$(SPEC)' --labels '$(LABELS)' --data-dir '$(DATA_DIR)'
+
+new-spec: $(STAMP)  ## write a file that describes an implementation, to begin with: [SPEC=compare.yaml]
+	@$(HARNESS) new-spec --spec '$(or $(SPEC),compare.yaml)'
 
 study: $(STAMP)  ## one recipe of ours varied: NAME=<study>, none lists them [LABELS SEEDS ITERATIONS JOBS DATA_DIR RESULTS]
 	@$(HARNESS) study --name '$(NAME)' --labels '$(call named,LABELS)' \
@@ -134,4 +144,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: publish help setup compare status tensorboard table parity report bench gpu-check verify diff accuracy-check study test check clean torchssl
+.PHONY: try new-spec publish help setup compare status tensorboard table parity report bench gpu-check verify diff accuracy-check study test check clean torchssl

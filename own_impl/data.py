@@ -6,6 +6,7 @@ import hashlib
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Data:
     test_images: Images
     test_labels: Labels
     labelled: Labels
+    labelled_in_pool: bool = True
     _on: dict[torch.device, Resident] = field(default_factory=dict, repr=False, compare=False)
 
     def on(self, device: torch.device) -> Resident:
@@ -56,6 +58,12 @@ class Data:
             images = channels_first(self.train_images).to(device)
             self._on[device] = Resident(images, torch.from_numpy(self.train_labels).to(device))
         return self._on[device]
+
+    @cached_property
+    def unlabelled(self) -> Labels:
+        """Indices of the images whose labels training does not see, in order."""
+        every = np.arange(len(self.train_labels))
+        return every if self.labelled_in_pool else np.setdiff1d(every, self.labelled)
 
     @property
     def classes(self) -> int:
@@ -90,7 +98,11 @@ def load(config: Config) -> Data:
         arrays = _mnist5k()
     else:
         arrays = _cifar10()
-    return Data(*arrays, labelled=_labelled_indices(config, arrays[1]))
+    labelled = _labelled_indices(config, arrays[1])
+    data = Data(*arrays, labelled, config.labelled_in_pool)
+    if not len(data.unlabelled):
+        raise DataError("--no-labelled-in-pool: all images are labelled; leave it out")
+    return data
 
 
 def draw_labelled(labels: Labels, num_labeled: int, seed: int) -> Labels:

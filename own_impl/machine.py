@@ -23,6 +23,8 @@ MOST = 2**31 - 1
 def prepare(config: Config) -> torch.device:
     """Set this process up as the settings say; returns the device. Raises DataError."""
     device = _device(config)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
     if config.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before CUDA starts
     torch.use_deterministic_algorithms(config.deterministic)

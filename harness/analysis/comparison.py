@@ -16,6 +16,7 @@ from harness.experiment import contender
 from harness.experiment import profile as profiles
 from harness.experiment.contender import Contender
 from harness.experiment.profile import Profile
+from harness.parity.levels import Levels
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
 from harness.runs.predictions import Predictions
@@ -77,6 +78,8 @@ class Pairing(Paired):
 
     margin: float
     result: Equivalence | None
+    lacking: str = ""  # what a verdict needs and is not shown of one of them, in words
+    departs: str = ""  # in what their methods differ, as declared and seen
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,14 @@ class Comparison:
     cells: Sequence[Cell]
     pairings: Sequence[Pairing]
     gains: Sequence[Paired]  # what a contender has over its baselines
+    contrasts: Sequence[Paired]  # a contender minus the same one with another algorithm
     contenders: Mapping[str, Contender]
     published_beside: Sequence[Citation]  # same data set, same rule
     published_apart: Sequence[Citation]
     published_data: str
     notes: Sequence[str] = ()  # what a reader must know of where the runs come from
     before: Sequence[Before] = ()  # against the version of the code before
+    levels: Sequence[Levels] = ()  # of proof, where one contender is not held to every sum
 
     @property
     def labels(self) -> list[int]:
@@ -175,6 +180,12 @@ def build(
         for count in labels
         for name, whole in baselines.items()
     ]
+    contrasts = [
+        paired(by_key[count, other], by_key[count, name], final_weights)
+        for count in labels
+        for name in implementations
+        if name in contenders and (other := contenders[name].counterpart) in implementations
+    ]
     beside = published.of(data, rule)
     return Comparison(
         profile=profile,
@@ -188,6 +199,7 @@ def build(
         cells=cells,
         pairings=pairings,
         gains=gains,
+        contrasts=contrasts,
         contenders=contenders,
         published_beside=beside,
         published_apart=[row for row in published.rows if row not in beside],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,18 +25,52 @@ class Citation(BaseModel):
     caveat: str
 
 
+class Curve(BaseModel):
+    """Accuracies on the way, in percent, as a person took them from a log or a figure.
+
+    `points` are by epochs of `iterations_per_epoch` iterations: {50: 60.0}.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    short: str
+    labels: int = Field(gt=0)
+    iterations_per_epoch: int = Field(gt=0)
+    points: dict[Annotated[int, Field(gt=0)], Annotated[float, Field(ge=0, le=100)]] = Field(
+        min_length=1
+    )
+
+    def reached(self, iteration: int) -> tuple[int, float] | None:
+        """(epoch, accuracy) of the last point at or before `iteration`; None: before the first."""
+        there = [epoch for epoch in self.points if epoch * self.iterations_per_epoch <= iteration]
+        return (max(there), self.points[max(there)]) if there else None
+
+
 class Published(BaseModel):
-    """All cited rows, and the data set that they are of."""
+    """All cited rows and curves, and the data set that they are of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(alias="schema")
     data: str
     rows: tuple[Citation, ...]
+    curves: tuple[Curve, ...] = ()
 
     def of(self, data: str, selection: str) -> list[Citation]:
         """Rows that may stand beside results on `data` under `selection`: the same rule only."""
         return [row for row in self.rows if self.data == data and row.selection == selection]
+
+    def reached(self, data: str, labels: int, iteration: int) -> list[str]:
+        """What each curve had reached there: `published: 60.00 at epoch 50 (paper)`."""
+        if data != self.data:
+            return []
+        found = [(c, c.reached(iteration)) for c in self.curves if c.labels == labels]
+        return [
+            f"published: {point[1]:.2f} at epoch {point[0]} ({curve.short})"
+            for curve, point in found
+            if point is not None
+        ]
 
 
 def load(path: Path = CONFIGS / "published.yaml") -> Published:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.analysis import accepted, provenance
 from harness.analysis.accepted import Accepted
 from harness.analysis.provenance import Provenance
+from harness.experiment import algorithms
 from harness.implementations import registry
 from harness.parity import checklist, terms
 from harness.parity.checklist import Ladder
@@ -38,6 +39,7 @@ class Results:
     sums: str
     earlier: Sequence[Run]  # of the origins before, on the same terms
     provenance: Provenance | None  # None: no published evidence
+    ladders: Mapping[str, Ladder | None] = field(default_factory=dict)  # of further algorithms
 
 
 def read(folder: Path) -> Results:
@@ -52,7 +54,14 @@ def read(folder: Path) -> Results:
         sums=sums(folder, [(_place(folder, run), run) for run in runs]),
         earlier=_earlier(folder),
         provenance=provenance.read(folder),
+        ladders=_ladders(folder, runs),
     )
+
+
+def _ladders(folder: Path, runs: Sequence[Run]) -> dict[str, Ladder | None]:
+    """Of the algorithms beside the default one that have runs there."""
+    found = {algorithms.recorded(run.manifest.settings) for run in runs} - {algorithms.DEFAULT}
+    return {name: checklist.read(folder, name) for name in sorted(found)}
 
 
 def load_all(results: Path) -> list[Run]:
@@ -84,9 +93,10 @@ def sources(results: Path, names: Collection[str]) -> dict[str, str] | None:
         return None
     if published is not None:
         return dict(published.sources)
-    return {
-        name: registry.create(name).source_sha256() for name in names if name in registry.names()
+    known = {
+        name: registry.create(name).source_sha256() for name in names if registry.is_known(name)
     }
+    return {name: digest for name, digest in known.items() if digest}
 
 
 def sums(folder: Path, places: Sequence[tuple[Path, Run]]) -> str:
@@ -95,8 +105,9 @@ def sums(folder: Path, places: Sequence[tuple[Path, Run]]) -> str:
     for place, run in places:
         manifest = run.manifest
         attempt = attempt_folder(place, manifest.attempt)
-        log = registry.create(manifest.implementation).log(attempt)
-        for path in (place / "manifest.json", log, place / predictions.FILE):
+        side = run_folders.implementation_of(place, manifest.implementation)
+        kept = [place / name for name in side.kept_files()]
+        for path in (place / "manifest.json", *side.logs(attempt), place / predictions.FILE, *kept):
             if path.is_file():
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")

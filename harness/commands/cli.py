@@ -25,6 +25,7 @@ from harness.commands import status as status_command
 from harness.commands import study as study_command
 from harness.commands import table as table_command
 from harness.commands import tensorboard as tensorboard_command
+from harness.commands import try_ as try_command
 from harness.commands import verify as verify_command
 from harness.commands.console import arguments
 from harness.commands.console.streams import prepare
@@ -33,6 +34,8 @@ from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, HarnessError
 from harness.experiment import profile as profiles
 from harness.experiment import study as studies
+from harness.experiment.algorithms import DEFAULT as DEFAULT_ALGORITHM
+from harness.experiment.algorithms import names as known_algorithms
 from harness.experiment.settings_file import CONFIGS
 from harness.implementations import logs, registry
 from harness.implementations.logs import recognise
@@ -77,6 +80,9 @@ def compare(
     implementations: Annotated[
         str, typer.Option(help=f"any of {' '.join(registry.names())}")
     ] = "own torchssl",
+    algorithms: Annotated[
+        str, typer.Option(help=f"with which each is trained: any of {' '.join(known_algorithms())}")
+    ] = DEFAULT_ALGORITHM,
     data_dir: Annotated[
         str,
         typer.Option(help="folder that holds cifar-10-batches-py, instead of the profile's data"),
@@ -116,7 +122,7 @@ def compare(
     question = compare_command.CompareQuestion(
         labels=arguments.whole_numbers("LABELS", labels),
         seeds=arguments.whole_numbers("SEEDS", seeds),
-        implementations=arguments.names(implementations),
+        implementations=[registry.enter(word) for word in arguments.names(implementations)],
         profile=profile,
         results=results,
         iterations=arguments.iterations(iterations),
@@ -127,9 +133,12 @@ def compare(
         precision=precision,
         compiled=compiled,
         reference=Path(reference) if reference else None,
+        algorithms=arguments.names(algorithms),
     )
     if not question.implementations:
         raise BadInput(f"IMPLEMENTATIONS: none named; use {' '.join(registry.names())}")
+    if not question.algorithms:
+        raise BadInput(f"ALGORITHMS: none named; use {' '.join(known_algorithms())}")
     compare_command.compare(question, Terminal())
 
 
@@ -159,6 +168,9 @@ def parity(
         str, typer.Option(help="folder that holds cifar-10-batches-py, instead of the profile's")
     ] = "",
     results: ResultsOption = Path("results"),
+    algorithm: Annotated[
+        str, typer.Option(help=f"one of {' '.join(known_algorithms())}")
+    ] = DEFAULT_ALGORITHM,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto: where both answer")] = "cpu",
 ) -> None:
     """Climb the ladder: prove that our FixMatch and TorchSSL are comparable, rung by rung.
@@ -174,6 +186,7 @@ def parity(
         seed=arguments.one_number("SEED", seed),
         data_dir=Path(data_dir) if data_dir else None,
         results=results,
+        algorithm=algorithm,
         device=device,
     )
     parity_command.climb(asked, Terminal())
@@ -436,6 +449,40 @@ def study_(
         limits=Limits(retries=retries, patience=patience),
     )
     study_command.study(question, Terminal())
+
+
+@app.command(name="try")
+def try_(
+    spec: Annotated[str, typer.Option(help="the file that describes your implementation")] = "",
+    labels: Annotated[str, typer.Option(help="labelled images")] = "40",
+    seed: Annotated[str, typer.Option(help="its seed")] = "0",
+    iterations: Annotated[str, typer.Option(help="as many as two evaluations need")] = "",
+    data_dir: Annotated[str, typer.Option(help="as for compare")] = "",
+    keep: Annotated[str, typer.Option(help="folder in which the run is kept, to look at")] = "",
+) -> None:
+    """Train your implementation for a moment, and show what its file shows and lacks.
+
+    Exit 0: a verdict could be given; 1: something that it needs is not shown; 3: the run failed.
+
+    Example: python -m harness try --spec ../mine/compare.yaml
+    """
+    question = try_command.TryQuestion(
+        spec=spec,
+        labels=arguments.one_number("LABELS", labels),
+        seed=arguments.one_number("SEED", seed),
+        iterations=arguments.iterations(iterations) or try_command.ITERATIONS,
+        data_dir=Path(data_dir) if data_dir else None,
+        keep=Path(keep) if keep else None,
+    )
+    try_command.run(question, Terminal())
+
+
+@app.command("new-spec")
+def new_spec(
+    spec: Annotated[Path, typer.Option(help="where to write it")] = Path("compare.yaml"),
+) -> None:
+    """Write a commented file that describes an implementation, to begin with."""
+    try_command.write_new(spec, Terminal())
 
 
 def main() -> int:

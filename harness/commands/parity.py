@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.commands.terminal import Terminal
 from harness.errors import CheckFailed
-from harness.experiment import gpu
+from harness.experiment import algorithms, gpu
 from harness.experiment.opening import chosen_device, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
@@ -31,6 +31,7 @@ class LadderQuestion:
     seed: int
     data_dir: Path | None
     results: Path
+    algorithm: str = algorithms.DEFAULT
     device: str = "cpu"
 
 
@@ -46,8 +47,10 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
         asked.profile, data_dir=asked.data_dir, labels=[asked.labels], device=device
     )
     profile, dataset = experiment.profile, experiment.dataset
-    mine, reference = registry.create("own"), registry.reference()
-    request = Request(profile, dataset, asked.labels, asked.seed, device)
+    algorithm = algorithms.of(asked.algorithm)
+    mine = registry.create(registry.under("own", algorithm.name))
+    reference = registry.reference(algorithm.name)
+    request = Request(profile, dataset, asked.labels, asked.seed, device).under(algorithm.name)
     terminal.say(
         f"Profile {profile.name} ({experiment.why}), data {dataset.name}, seed {asked.seed}, on "
         f"the {'GPU' if device == 'cuda' else 'CPU'}"
@@ -62,18 +65,21 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
         "own_commit": mine.commit(),
         "torchssl_commit": reference.commit(),
     }
+    is_default = algorithm.name == algorithms.DEFAULT
+    if not is_default:
+        about["algorithm"] = algorithm.name
     if device == "cuda":
         about["device"] = gpu.name()
-    file = checklist.CUDA_FILE if device == "cuda" else checklist.FILE
-    checklist.write(folder, profile.name, about, found.rungs, file)
-    caption = (
-        f"profile {profile.name}, {dataset.name}: own step against TorchSSL's on equal batches"
-    )
+    checklist.write(folder, profile.name, about, found.rungs, algorithm.name, device)
+    step = "own step" if is_default else f"own {algorithm.title} step"
+    caption = f"profile {profile.name}, {dataset.name}: {step} against TorchSSL's on equal batches"
     drawn = step_drift.step_drift(found.drift, caption)
-    figure = f"{FIGURE}-cuda" if device == "cuda" else FIGURE
     for kind in ("svg", "png"):
-        write_bytes(folder / f"{figure}.{kind}", render(drawn, kind))
+        name = FIGURE if is_default else f"{FIGURE}-{algorithm.name}"
+        name += "-cuda" * (device == "cuda")
+        write_bytes(folder / f"{name}.{kind}", render(drawn, kind))
     show(found.rungs, terminal)
+    file = checklist.file_of(algorithm.name, device)
     terminal.say(f"  {folder / file}, {time.monotonic() - began:.0f} s")
     lacking = [rung for rung in found.rungs if not rung.holds]
     if lacking:

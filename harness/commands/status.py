@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.analysis import status
+from harness.analysis import published, status
 from harness.analysis.status import COMPARE, State, study_again
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, NoRuns
@@ -35,7 +35,8 @@ def show(
 def _show(folder: Path, states: Sequence[State], terminal: Terminal, again: str) -> None:
     holder = lock.holder(folder)
     by = f", run by {holder}" if holder is not None and holder.lives else ""
-    terminal.table(f"{folder}{by}", COLUMNS, rows(states, _queue(folder, terminal)))
+    shown = rows(states, _queue(folder, terminal), published.load())
+    terminal.table(f"{folder}{by}", COLUMNS, shown)
     terminal.say(summary(states, again))
 
 

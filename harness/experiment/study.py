@@ -22,6 +22,11 @@ OWN: Mapping[str, Any] = {
     "warmup": 0, "precision": "fp32", "use_ema": True, "precise_bn": False, "interleave": False,
 }  # fmt: skip
 
+# The same, of settings that are only told where a study varies them.
+FURTHER: Mapping[str, Any] = {"labelled_in_pool": True, "threads": None}
+# What is not the same on both sides where a setting is not.
+FOLLOWS = {"labelled_in_pool": "unlabelled_pool"}
+
 
 class Overrides(BaseModel):
     """What a variant changes: settings of the profile, and those that only our side has."""
@@ -41,6 +46,8 @@ class Overrides(BaseModel):
     use_ema: bool | None = None
     precise_bn: bool | None = None
     interleave: bool | None = None
+    labelled_in_pool: bool | None = None
+    threads: int | None = Field(None, gt=0)
 
     def given(self) -> dict[str, Any]:
         """Only what is changed."""
@@ -71,7 +78,8 @@ class Study(BaseModel):
     def varied(self) -> frozenset[str]:
         """The settings in which variants differ."""
         overridden = {key for variant in self.variants.values() for key in variant.given()}
-        return self.scaled_with_batch_size | overridden
+        following = {FOLLOWS[key] for key in overridden & FOLLOWS.keys()}
+        return self.scaled_with_batch_size | overridden | following
 
     @model_validator(mode="after")
     def _check(self) -> Study:
@@ -134,7 +142,8 @@ def variants(study: Study, iterations: int | None = None) -> list[Variant]:
 
 def _variant(name: str, study: Study, base: Profile, share: float) -> Variant:
     given = study.variants[name].given()
-    options = {key: given.pop(key, default) for key, default in OWN.items()}
+    known = {**OWN, **{key: FURTHER[key] for key in FURTHER if key in study.varied}}
+    options = {key: given.pop(key, default) for key, default in known.items()}
     if options["warmup"]:
         options["warmup"] = max(1, round(options["warmup"] * share))
     profile = base.model_copy(update=given)

@@ -1,6 +1,7 @@
 """What the harness needs to know of an implementation: how to start it and what it leaves.
 
-A new implementation is one module in this package and an entry in `registry`. It runs in a child
+A new implementation is one module in this package and an entry in `registry`, or a file of its own
+repository that `custom` reads. It runs in a child
 process, in a folder of its own that already holds:
 
 - `data/` the data set in CIFAR-10's python layout,
@@ -14,12 +15,16 @@ be judged; without them it cannot be.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.errors import HarnessError
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import HarnessError, LogError
+from harness.experiment import algorithms
 from harness.experiment.contender import Contender
 from harness.experiment.data import Dataset
 from harness.experiment.profile import Profile
@@ -57,15 +62,27 @@ class Request:
     seed: int
     device: str  # cpu or cuda
     options: Mapping[str, Any] = field(default_factory=dict)
+    algorithm: str = algorithms.DEFAULT
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """The profile's settings of the algorithm. Raises BadInput where it has none."""
+        return self.profile.hyper_parameters(self.algorithm)
 
     @property
     def iterations_per_epoch(self) -> int:
         """Iterations in which as many unlabelled images are seen as there are, rounded up."""
         return -(-self.dataset.train_size // (self.profile.batch_size * self.profile.mu))
 
+    def under(self, algorithm: str) -> Request:
+        """The same run with that algorithm, on its terms. Raises BadInput."""
+        return replace(self, algorithm=algorithm, profile=self.profile.under(algorithm))
+
     def departing(self, departs: Mapping[str, Any]) -> Request:
         """The same run with the settings that an implementation declares to change."""
-        return replace(self, profile=self.profile.departing(departs)) if departs else self
+        if not departs:
+            return self
+        return replace(self, profile=self.profile.departing(departs, self.algorithm))
 
 
 @dataclass(frozen=True)
@@ -87,10 +104,13 @@ class Implementation(ABC):
     left. One object is of one contender, whose name, title and changes are its own.
     """
 
+    trains: ClassVar[Collection[str]] = (algorithms.DEFAULT,)  # the algorithms that it has
     declares = False  # whether there is a `declare_command`
     not_restored: tuple[str, ...] = ()  # what is lost when it goes on from a checkpoint
     # Settings that it has no other values of than these, by `algorithms.FIELDS`.
     fixed: ClassVar[Mapping[str, Any]] = {}
+    copies_data: ClassVar[bool] = False  # the data handed out are a copy, which it may spoil
+    takes_weights = True  # it begins with the initial weights that are handed out
 
     def __init__(self, contender: Contender) -> None:
         self.contender = contender
@@ -107,30 +127,51 @@ class Implementation(ABC):
 
     @property
     def departs(self) -> Mapping[str, Any]:
-        """`departs_on` a CPU."""
-        return self.departs_on("cpu")
-
-    def departs_on(self, device: str) -> Mapping[str, Any]:
         """Settings that it trains with in place of the profile's.
 
         What is `asked` of it has them, and rung 4 takes them as declared, of it and of nobody else.
         """
-        return {**self.fixed_on(device), **self.contender.changes}
+        return {**self.fixed, **self.contender.changes}
+
+    def departs_on(self, device: str) -> Mapping[str, Any]:
+        """The same, where they depend on the device."""
+        return {**self.departs, **self.fixed_on(device), **self.contender.changes}
 
     def fixed_on(self, device: str) -> Mapping[str, Any]:
         """`fixed`, where it depends on the device."""
         return self.fixed
 
+    @property
+    def differs(self) -> Mapping[str, Any]:
+        """In what its method departs, as its owner declares: no settings that are asked for."""
+        return {}
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where in its folder it finds what is handed out: path -> data, labelled or weights."""
+        return {DATA: DATA}
+
+    def kept_files(self) -> Mapping[str, str]:
+        """What is kept with each run, so that it can be read where this is not installed."""
+        return {}
+
     def asked(self, request: Request) -> Request:
         """What is asked of it where `request` is asked of all."""
+        mine = request.under(self.contender.algorithm)
         departs = self.departs_on(request.device)
-        options = {key: departs.get(key, value) for key, value in request.options.items()}
-        of_profile = {key: departs[key] for key in departs if key in Profile.model_fields}
-        return replace(request, options=options).departing(of_profile)
+        options = {key: departs.get(key, value) for key, value in mine.options.items()}
+        of_run = {key: value for key, value in departs.items() if key != "compile"}
+        return replace(mine, options=options).departing(of_run)
 
-    @abstractmethod
     def unavailable(self) -> str | None:
         """Why it cannot run here, in one line; None if it can."""
+        contender = self.contender
+        if contender.unavailable:
+            return contender.unavailable
+        if contender.algorithm not in self.trains:
+            title = algorithms.of(contender.algorithm).title
+            return f"{contender.implementation} has no {title}; leave it out of ALGORITHMS"
+        return None
 
     @abstractmethod
     def commit(self) -> str:
@@ -138,7 +179,10 @@ class Implementation(ABC):
 
     @abstractmethod
     def source_sha256(self) -> str:
-        """Over the code that trains, as it is now: a run of another sum is of other code."""
+        """Over the code that trains, as it is now: a run of another sum is of other code.
+
+        '' where that code is not here.
+        """
 
     def torch_version(self) -> str | None:
         """Of the torch that it trains with; None: not known before it has."""
@@ -174,13 +218,39 @@ class Implementation(ABC):
         """From now on ask for checkpoints as often as can be, to try how a stopped run goes on."""
         return
 
+    def evaluated_after(self, profile: Profile) -> list[int]:
+        """The evaluations that a run must have, by the updates before them."""
+        return profile.evaluated_after()
+
+    def shortfall(self, request: Request, folder: Path, points: Sequence[Point] | None) -> str:
+        """Why a run that ended by itself is not what was asked for; '' where nothing tells so.
+
+        `points` are None before its log is read.
+        """
+        return ""
+
     @abstractmethod
     def log(self, folder: Path) -> Path:
-        """The log that it writes, in its own format."""
+        """The log that it writes, in its own format; of several, the one written to last."""
+
+    def logs(self, folder: Path) -> list[Path]:
+        """All files that its points are read from."""
+        return [self.log(folder)]
 
     @abstractmethod
     def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
         """Its evaluations so far; `class_counts` are the test set's. Raises LogError."""
+
+    def check_algorithm(self, log: Path, found: str | None) -> None:
+        """Raise LogError where a log names another algorithm than the contender's.
+
+        None: the log does not say.
+        """
+        mine = self.contender.algorithm
+        if found is not None and found != mine:
+            raise LogError(
+                f"{log}: a log of {found}, and {self.name} is of {mine}; move the run folder away"
+            )
 
     @abstractmethod
     def facts(self, folder: Path) -> Facts | None:
@@ -207,6 +277,19 @@ class Implementation(ABC):
         the suffix NOISE, by how much its logits may be off. None: it cannot evaluate weights that
         are given to it.
         """
+        return None
+
+    def own_judge_command(
+        self, request: Request, folder: Path, images: Path, out: Path
+    ) -> Command | None:
+        """Writes what its own network says of images, with the weights that it left in `folder`.
+
+        Files as for `judge_command`. None: it leaves weights that the one judge takes, or none.
+        """
+        return None
+
+    def predicted(self, folder: Path) -> NDArray[np.int64] | None:
+        """What it predicted of each test image at its last evaluation, as it was seen to."""
         return None
 
     def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command | None:

@@ -107,6 +107,7 @@ def declare(sides: Sequence[Side], place: Path) -> list[Evidence]:
             side.settings(folder),
             failure,
             side.departs_on(request.device),
+            algorithm=side.contender.algorithm,
         )
         for (side, request), folder, failure in zip(sides, folders, failures, strict=True)
     ]

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.experiment.algorithms import FIELDS, OWN_FIELDS
+from harness.experiment import algorithms
+from harness.experiment.algorithms import OWN_FIELDS
 from harness.implementations.reported import Evidence
 from harness.runs import origin
 from harness.runs.folder import Run
@@ -23,6 +24,7 @@ RUNGS = {
     4: "same hyper-parameters",
 }
 HALF_AN_IMAGE = 0.004  # percent, of 10,000 test images
+HALF_A_TENTH = 0.0501  # percent: some log one digit
 SUMS = {1: "data_sha256", 2: "split_sha256", 3: "initial_weights_sha256"}
 
 
@@ -43,9 +45,11 @@ def first_difference(
     """The lowest rung that `mine` breaks; None if it may be compared with `peers`.
 
     `asked` are the run's requested settings, with what its implementation declares to change. What
-    was asked for decides: a peer that strayed from it breaks the rung itself.
+    was asked for decides: a peer that strayed from it breaks the rung itself. A peer of another
+    algorithm shares images, weights and what is neither algorithm's own setting. Nobody is held to
+    a peer with a method of its own, and of what is not known of one nothing is said here.
     """
-    return next(_differences(mine, asked, peers), None)
+    return next(_differences(mine, asked, [peer for peer in peers if peer.is_peer]), None)
 
 
 def _differences(
@@ -56,6 +60,8 @@ def _differences(
         return
     for rung, key in SUMS.items():
         used = getattr(mine.facts, key)
+        if not used and mine.facts.proof:
+            continue
         if key in asked:
             if used != asked[key]:
                 yield Difference(rung, f"it used {used[:12]}, asked for was {asked[key][:12]}")
@@ -71,9 +77,14 @@ def _differences(
 def _settings_differences(
     mine: Evidence, asked: Mapping[str, Any], peers: Sequence[Evidence]
 ) -> Iterator[Difference]:
-    for field in (*FIELDS, *OWN_FIELDS):
+    for field in (*algorithms.of(mine.algorithm).fields, *OWN_FIELDS):
         found = mine.settings.get(field)
         if found is None:
+            continue
+        if field in mine.differs:
+            if found.value != mine.differs[field]:
+                text = f"it used {found.value}, declared in differs is {mine.differs[field]}"
+                yield Difference(4, f"{field}: {text}")
             continue
         if field in asked:
             if found.value != asked[field]:
@@ -96,7 +107,8 @@ def _terms_differences(
             yield Difference(4, f"{field}: {text}")
     for peer in peers:
         free = {*mine.departs, *peer.departs}
-        for field in FIELDS:
+        free |= algorithms.not_shared(mine.algorithm, peer.algorithm)
+        for field in algorithms.of(mine.algorithm).fields:
             if field in free or field not in asked or field not in peer.asked:
                 continue
             if asked[field] != peer.asked[field]:
@@ -136,8 +148,9 @@ def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list
     apart in the arithmetic of the run.
     """
     marked = []
+    fit = [run for run in runs if not _difference(run, [], varied)]  # to be held against
     for run in runs:
-        reason = _difference(run, [other for other in runs if other.key == run.key], varied)
+        reason = _difference(run, [other for other in fit if other.key == run.key], varied)
         if run.status is Status.DONE and reason:
             run = Run(run.manifest, run.points, Status.INCOMPARABLE, reason)
         marked.append(run)
@@ -148,7 +161,11 @@ def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     manifest = run.manifest
     asked = {**manifest.settings, "labels": manifest.labels, "seed": manifest.seed}
     others = [
-        replace(p.evidence, asked={k: v for k, v in p.manifest.settings.items() if k not in varied})
+        replace(
+            p.evidence,
+            asked={k: v for k, v in p.manifest.settings.items() if k not in varied},
+            settings={k: v for k, v in p.evidence.settings.items() if k not in varied},
+        )
         for p in peers
         if p is not run and p.status is Status.DONE
     ]
@@ -158,7 +175,8 @@ def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     if judged is None or logged is None:
         return ""
     close, images = manifest.judged_close or 0, sum(manifest.settings.get("test_class_counts", ()))
-    if abs(judged - logged) <= HALF_AN_IMAGE + 100 * close / max(1, images):
+    exact = HALF_AN_IMAGE if run.evidence.is_peer else HALF_A_TENTH
+    if abs(judged - logged) <= exact + 100 * close / max(1, images):
         return ""
     but = f" ({close} of {images} images are too close to be told apart)" if close else ""
     return f"rung 8, same judge: it logged {logged:.2f}, the judge finds {judged:.2f}{but}"

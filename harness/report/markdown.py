@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from harness.analysis import frames, selection
 from harness.analysis.comparison import Comparison
+from harness.analysis.contrast import Contrast
 from harness.analysis.statistics import Sample
-from harness.report import wording
+from harness.report import contrasts, proof, wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
@@ -30,6 +31,8 @@ def render(comparison: Comparison) -> str:
         *_before(comparison),
         *_differences(comparison),
         *_gains(comparison),
+        *_contrasts(comparison),
+        *_levels(comparison),
         *_published(comparison),
         "## Runs",
         "\n".join(_runs(comparison)),
@@ -134,6 +137,36 @@ def _gains(comparison: Comparison) -> list[str]:
     return [f"## {wording.GAIN}", "\n".join(lines), "\n".join(sentences), *notes]
 
 
+def _contrasts(comparison: Comparison) -> list[str]:
+    if not comparison.contrasts:
+        return []
+    lines = [
+        "| labelled | difference of | by seed | mean ± SD | 95% interval | |",
+        "| ---: | --- | --- | ---: | ---: | --- |",
+    ]
+    for pair in comparison.contrasts:
+        cells = [
+            str(pair.labels),
+            f"{pair.implementation} - {pair.reference}",
+            *sample_cells(pair.differences, pair.sample),
+            wording.contrast_word(pair),
+        ]
+        lines.append(line(cells))
+    sentences = [
+        f"- {pair.labels} labels, **{wording.contrast_word(pair)}**: "
+        + contrasts.sentence(pair, comparison.titles)
+        for pair in comparison.contrasts
+    ]
+    told = [part for one in contrasts.of_settings(comparison) for part in _told(one)]
+    return [f"## {contrasts.TITLE}", "\n".join(lines), "\n".join(sentences), contrasts.TEST, *told]
+
+
+def _told(told: Contrast) -> list[str]:
+    lines = [line(["setting", *told.titles]), "| --- | --- | --- |"]
+    lines += [line([name, *values]) for name, values in told.different.items()]
+    return ["\n".join(lines), contrasts.alike(told)]
+
+
 def sample_cells(differences: Mapping[int, float], sample: Sample | None) -> list[str]:
     """Differences by seed, their mean and deviation, and the interval."""
     spread = f" ± {sample.deviation:.2f}" if sample and sample.deviation is not None else ""
@@ -142,6 +175,18 @@ def sample_cells(differences: Mapping[int, float], sample: Sample | None) -> lis
         f"{sample.mean:+.2f}{spread}" if sample else "",
         wording.interval(sample.interval) if sample and sample.interval else "",
     ]
+
+
+def _levels(comparison: Comparison) -> list[str]:
+    if not comparison.levels:
+        return []
+    lines = [line(["contender", *proof.heads()]), "| --- |" + " --- |" * len(proof.heads())]
+    lines += [
+        line([text(comparison.titles[one.contender]), *proof.words(one)])
+        for one in comparison.levels
+    ]
+    said = [f"- {text(sentence)}" for sentence in proof.sentences(comparison)]
+    return [f"## {proof.HEADING}", "\n".join(lines), proof.ABOUT, "\n".join(said)]
 
 
 def _published(comparison: Comparison) -> list[str]:
@@ -200,6 +245,8 @@ def _sums(runs: Sequence[Run]) -> list[str]:
         facts = run.manifest.facts
         if facts is not None and run.status is Status.DONE:
             sums = (facts.data_sha256, facts.split_sha256, facts.initial_weights_sha256)
+            if not run.evidence.is_peer and run.key in lines:
+                continue  # of a network of its own the weights have another sum, or none
             lines[run.key] = line([*map(str, run.key), *(f"`{value[:12]}`" for value in sums)])
     return [
         "| labelled | seed | images | labelled images | initial weights |",

@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.analysis import before, comparison, frames, published, selection
+from harness.analysis import before, comparison, frames, proven, published, selection
 from harness.analysis.comparison import Comparison
 from harness.analysis.results import Key, Results
 from harness.experiment import profile as profiles
 from harness.experiment.profile import Profile
 from harness.implementations import registry
-from harness.report import latex, markdown, page, table, wording
+from harness.parity import levels
+from harness.report import latex, markdown, page, proof, table, wording
 from harness.report.figures import curves, per_class
 from harness.report.page import Picture
 from harness.runs.files import write_bytes
@@ -83,7 +84,7 @@ def build(results: Results, profile: Profile) -> dict[str, bytes]:
         if name == PER_CLASS and main.baselines:
             description = PER_CLASS_WITH_BASELINES
         pictures.append(Picture(title, description, content[f"{name}.svg"]))
-    text = page.render(main, others, pictures, results.ladder, results.accepted)
+    text = page.render(main, others, pictures, results.ladder, results.accepted, results.ladders)
     content[REPORT] = text.encode()
     return content
 
@@ -108,7 +109,7 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
     )
     earlier = before.runs_before(results.runs, results.earlier)
     return replace(
-        compared,
+        proven.hold(compared, levels.of_contenders(results.runs, results.ladder)),
         notes=wording.notes(results),
         before=before.compare(results.runs, earlier, compared.rule),
     )
@@ -117,7 +118,9 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
 def _tables(results: Results, main: Comparison) -> dict[str, bytes]:
     return {
         SUMS: results.sums.encode(),
-        TABLE: table.to_csv(frames.runs_frame(results.runs)).encode(),
+        TABLE: table.to_csv(
+            proof.with_levels(frames.runs_frame(results.runs), results.runs, results.ladder)
+        ).encode(),
         POINTS: table.to_csv(frames.points_frame(results.runs)).encode(),
         MARKDOWN: markdown.render(main).encode(),
         LATEX: latex.render(main).encode(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from harness.analysis.published import Published
 from harness.analysis.status import State, on_track
 from harness.runs.execution.slurm import Queued
 from harness.runs.manifest import Status
@@ -13,7 +14,9 @@ from harness.runs.progress import duration
 COLUMNS = ("run", "state", "iteration", "it/s", "left", "top-1", "on track")
 
 
-def rows(states: Sequence[State], queued: Mapping[str, Queued]) -> list[list[str]]:
+def rows(
+    states: Sequence[State], queued: Mapping[str, Queued], published: Published
+) -> list[list[str]]:
     """A row a run: those begun, with their place in the queue, and those that only wait in it."""
     shown = []
     for state in states:
@@ -22,12 +25,12 @@ def rows(states: Sequence[State], queued: Mapping[str, Queued]) -> list[list[str
         if place is not None:
             begun = state.manifest.status is not Status.MISSING
             words = f"{words}, {place}" if begun else str(place)
-        shown.append(_row(replace(state, state=words), states))
+        shown.append(_row(replace(state, state=words), states, published))
     waiting = queued.keys() - {state.name for state in states}
     return shown + [[name, str(queued[name]), "", "", "", "", ""] for name in sorted(waiting)]
 
 
-def _row(state: State, states: Sequence[State]) -> list[str]:
+def _row(state: State, states: Sequence[State], published: Published) -> list[str]:
     progress, last = state.progress, state.points[-1] if state.points else None
     iterations = state.manifest.settings.get("iterations", 0)
     reached = max(progress.iteration if progress else 0, last.iteration if last else 0)
@@ -40,8 +43,15 @@ def _row(state: State, states: Sequence[State]) -> list[str]:
         f"{rate:.1f}" if running else "",
         duration((iterations - reached) / rate) if running else "",
         f"{last.top1:.2f} at {last.iteration}" if last else "",
-        on_track(state, states) if state.manifest.status is not Status.DONE else "",
+        _on_track(state, states, published) if state.manifest.status is not Status.DONE else "",
     ]
+
+
+def _on_track(state: State, states: Sequence[State], published: Published) -> str:
+    """Against finished runs here, and against what others had there."""
+    manifest, reached = state.manifest, state.points[-1].iteration if state.points else 0
+    others = published.reached(str(manifest.settings.get("data")), manifest.labels, reached)
+    return "; ".join(text for text in (on_track(state, states), *others) if text)
 
 
 def summary(states: Sequence[State], again: str) -> str:

@@ -13,7 +13,9 @@ from statistics import median
 from typing import Any
 
 from harness.errors import BadInput, LogError
+from harness.experiment import algorithms
 from harness.implementations import registry
+from harness.implementations.custom import spec
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence, Point, Resolved
 from harness.runs.inputs import request_settings
@@ -32,6 +34,7 @@ class Run:
     status: Status
     reason: str
     settings: Mapping[str, Resolved] = field(default_factory=dict)  # as it recorded them itself
+    differs: Mapping[str, Any] = field(default_factory=dict)  # in what its owner says it departs
 
     @property
     def evidence(self) -> Evidence:
@@ -43,6 +46,8 @@ class Run:
             self.settings,
             departs=registry.departs(manifest.implementation, manifest.device),
             asked=manifest.settings,
+            algorithm=algorithms.recorded(manifest.settings),
+            differs=self.differs,
         )
 
     @property
@@ -108,8 +113,8 @@ class RunsFolder:
 def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) -> None:
     """Raise BadInput if one of the `done` runs of its folder was made on other terms.
 
-    Only the labelled images differ between the runs of one folder, and what a contender declares
-    to change: a table never mixes.
+    Only the labelled images differ between the runs of one folder, what a contender declares to
+    change, and between two algorithms what is either's own: a table never mixes.
     """
     side, request = planned.side, planned.request
     asked = UNSAID | request_settings(request)
@@ -118,6 +123,9 @@ def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) ->
         declared: set[str] = set()
         if manifest.implementation != side.name:
             declared = {*side.departs, *registry.departs(manifest.implementation)}
+            declared |= algorithms.not_shared(
+                request.algorithm, algorithms.recorded(manifest.settings)
+            )
         for key, value in asked.items():
             found = manifest.settings.get(key, UNSAID.get(key))
             if key in declared:
@@ -172,15 +180,30 @@ def read_run(folder: Path, manifest: Manifest) -> tuple[Run, Exception | None]:
     attempt = attempt_folder(folder, manifest.attempt)
     points: list[Point] = []
     settings: Mapping[str, Resolved] = {}
+    differs: Mapping[str, Any] = {}
     problem: Exception | None = None
     try:
-        implementation = registry.create(manifest.implementation)
+        implementation = implementation_of(folder, manifest.implementation)
+        differs = implementation.differs
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
         check_none_is_lost(points, manifest, implementation.log(attempt))
         settings = implementation.settings(attempt)
     except Exception as error:  # whatever one implementation's reading of it raises
         problem = error
-    return Run(manifest, tuple(points), manifest.status, manifest.reason, settings), problem
+    return Run(
+        manifest, tuple(points), manifest.status, manifest.reason, settings, differs
+    ), problem
+
+
+def implementation_of(folder: Path, name: str) -> Implementation:
+    """That of the run in `folder`: as the description kept with it has it, where one is.
+
+    Raises BadInput for an unknown one.
+    """
+    described = spec.read_kept(folder)
+    if described is not None:
+        registry.keep(described)
+    return registry.of_run(name, described)
 
 
 def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -> None:

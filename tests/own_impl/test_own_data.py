@@ -15,6 +15,7 @@ import torch
 
 import harness.experiment.data
 from harness.experiment import fingerprints
+from own_impl.algorithms import fixmatch
 from own_impl.config import Config
 from own_impl.data import Data, DataError, draw_labelled, load, weights_sha256
 from own_impl.network.wideresnet import WideResNet
@@ -292,3 +293,14 @@ def test_weights_sum_depends_on_float32_values_only() -> None:
     strided = {"a": torch.arange(6.0).reshape(2, 3).t().contiguous().t()}
     assert weights_sha256(one) == weights_sha256(strided)
     assert weights_sha256(one) != weights_sha256({"a": torch.arange(6.0)})
+
+
+def test_labelled_images_may_be_left_out_of_the_unlabelled_ones(
+    tiny: Callable[..., Config], arrays: Arrays
+) -> None:
+    among, apart = load(tiny()), load(tiny(labelled_in_pool=False))
+    assert among.unlabelled.tolist() == list(range(len(among.train_labels)))
+    assert sorted([*apart.unlabelled, *apart.labelled]) == among.unlabelled.tolist()
+    assert {*fixmatch.draw(apart, tiny(), 0).unlabelled} <= {*apart.unlabelled}
+    with pytest.raises(DataError, match="--no-labelled-in-pool: all images are labelled"):
+        load(tiny(labelled_in_pool=False, num_labeled=len(among.train_labels)))

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from own_impl import machine
+from own_impl.algorithms import choice
 from own_impl.algorithms.fixmatch import draw, make
 from own_impl.config import Config
 from own_impl.data import load
@@ -31,7 +32,7 @@ from own_impl.views.views import (
     weak_views,
 )
 from tests.conftest import REPOSITORY
-from tests.own_impl.conftest import TINY_SETTINGS, as_options, step
+from tests.own_impl.conftest import as_options, step, tiny_settings
 
 Tiny = Callable[..., Config]
 
@@ -87,13 +88,19 @@ def test_batches_are_the_cpus(tiny: Tiny) -> None:
     torch.testing.assert_close(ours.strong.cpu(), expected.strong, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("algorithm", ["fixmatch", "mixmatch"])
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
-def test_nothing_in_the_loop_waits_for_the_device(tiny: Tiny, precision: str) -> None:
-    config = tiny(device="cuda", precision=precision, batch_size=8, mu=7, iterations=200)
+def test_nothing_in_the_loop_waits_for_the_device(
+    tiny: Tiny, precision: str, algorithm: str
+) -> None:
+    config = tiny(
+        device="cuda", precision=precision, batch_size=8, mu=7, iterations=200, algorithm=algorithm
+    )
     device = machine.prepare(config)
     data = load(config)
     model = Model(WideResNet(10, 1).to(device), config)
-    batches = Batches(data, config, device, draw, make)
+    trained = choice.algorithm(config)
+    batches = Batches(data, config, device, trained.draw, trained.make)
     for k in range(3):
         step(model, batches[k])
     torch.cuda.synchronize()
@@ -108,13 +115,15 @@ def test_nothing_in_the_loop_waits_for_the_device(tiny: Tiny, precision: str) ->
     model.finite.check()
 
 
-def test_equal_seeds_give_equal_deterministic_runs(tiny: Tiny) -> None:
+@pytest.mark.parametrize("algorithm", ["fixmatch", "mixmatch"])
+def test_equal_seeds_give_equal_deterministic_runs(tiny: Tiny, algorithm: str) -> None:
     """Each in a process of its own: cuBLAS is told of its workspace before it is first used."""
     weights = []
     for name in "ab":
         out = tiny().out / name
-        settings = TINY_SETTINGS | {"device": "cuda", "deterministic": True, "out": out}
-        options = as_options(settings | {"data_dir": tiny().data_dir})
+        asked = {"device": "cuda", "deterministic": True, "algorithm": algorithm}
+        settings = tiny_settings(**asked) | {"data_dir": tiny().data_dir, "out": out}
+        options = as_options(settings)
         done = subprocess.run(
             [sys.executable, "-m", "own_impl", *options],
             cwd=REPOSITORY,

@@ -130,3 +130,14 @@ print(statistics.median(faults))
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 200  # 40 MB anew are 9,766 pages of 4 KiB
+
+
+def test_the_number_of_threads_can_be_asked_for(tiny: Callable[..., Config]) -> None:
+    before = torch.get_num_threads()
+    try:
+        machine.prepare(tiny(threads=before + 1))
+        assert torch.get_num_threads() == before + 1
+        machine.prepare(tiny())
+        assert torch.get_num_threads() == before + 1  # as they are
+    finally:
+        torch.set_num_threads(before)

@@ -36,8 +36,9 @@ def build(found: Findings) -> dict[str, bytes]:
     """Name -> content."""
     study = found.study
     points = _points(found)
+    done = points[points["status"] == Status.DONE.value]
     drawn = curves.accuracy_vs_epoch(
-        points[points["status"] == Status.DONE.value].assign(implementation=points["variant"]),
+        done.assign(implementation=done["variant"]),
         {name: name for name in study.variants},
         _caption(found),
     )

@@ -73,6 +73,7 @@ def test_only_beside_results_on_cifar10(data: str) -> None:
         ({"schema": 2}, "schema"),
         ({"notes": "none"}, "notes"),
         ({"rows": [{"source": "somebody"}]}, "rows.0.short"),
+        ({"curves": [{"source": "somebody"}]}, "curves.0.short"),
     ],
 )
 def test_a_wrong_key_is_named(tmp_path: Path, change: dict[str, object], key: str) -> None:
@@ -97,3 +98,15 @@ def test_no_caveat_is_cut_by_what_yaml_takes_for_a_comment() -> None:
         if "caveat: " in line:
             text = line.split("caveat: ")[1].strip('"')
             assert text in [row.caveat for row in published.load().rows]
+
+
+def test_a_curve_says_where_it_was_at_that_iteration() -> None:
+    curve = published.Curve(
+        source="a log", short="log", labels=40, iterations_per_epoch=100,
+        points={10: 30.0, 50: 60.0},
+    )  # fmt: skip
+    cited = published.load().model_copy(update={"curves": (curve,)})
+    assert cited.reached("cifar10", 40, 5_099) == ["published: 60.00 at epoch 50 (log)"]
+    assert cited.reached("cifar10", 40, 4_999) == ["published: 30.00 at epoch 10 (log)"]
+    assert cited.reached("cifar10", 40, 999) == []
+    assert cited.reached("cifar10", 250, 5_000) == cited.reached("mnist5k", 40, 5_000) == []

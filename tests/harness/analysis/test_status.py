@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from harness.analysis import status
+from harness.analysis import published, status
 from harness.analysis.status import State, on_track
 from harness.commands import cli
 from harness.commands import status as status_command
@@ -18,6 +19,7 @@ from harness.commands.terminal import Terminal
 from harness.errors import BadInput
 from harness.experiment import study as definition
 from harness.implementations.reported import Point
+from harness.report.status import rows
 from harness.runs.execution import lock as hold
 from harness.runs.manifest import Manifest, Start, Status, read_manifest, write_manifest
 from tests.faults.comparison import NAME, Comparison, wait_for
@@ -141,6 +143,17 @@ def test_on_track_with_little_to_go_by() -> None:
     assert on_track(now, [now]) == "nothing to compare with"
     assert on_track(now, [now, state([10, 50.0], 1)]) == "-2.50 against the one finished run"
     assert on_track(state([], done=False), []) == ""
+
+
+def test_a_run_in_progress_stands_beside_a_published_curve() -> None:
+    curve = published.Curve(
+        source="a log", short="log", labels=40, iterations_per_epoch=10, points={1: 60.0}
+    )
+    cited = published.load().model_copy(update={"curves": (curve,)})
+    now = state([10, 47.5], done=False)
+    now = replace(now, manifest=now.manifest.model_copy(update={"settings": {"data": "cifar10"}}))
+    [row] = rows([now], {}, cited)
+    assert row[-1] == "nothing to compare with; published: 60.00 at epoch 1 (log)"
 
 
 def test_a_run_of_another_machine_is_judged_by_its_heartbeat(tmp_path: Path) -> None:

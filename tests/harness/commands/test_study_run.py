@@ -224,7 +224,8 @@ def test_an_unknown_name_ends_with_2(
 ) -> None:
     assert call(monkeypatch, "--name", "mixup") == 2
     assert capsys.readouterr().err == (
-        "error: NAME mixup: unknown; use batch-size, ema, interleave, precision, warmup\n"
+        "error: NAME mixup: unknown; use batch-size, ema, interleave, labelled-pool, noise, "
+        "precision, warmup\n"
     )
 
 

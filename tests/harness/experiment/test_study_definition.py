@@ -14,7 +14,7 @@ from harness.experiment import study as definition
 from harness.experiment.study import Study, Variant
 from tests.helpers import studied
 
-SHIPPED = ["batch-size", "ema", "interleave", "precision", "warmup"]
+SHIPPED = ["batch-size", "ema", "interleave", "labelled-pool", "noise", "precision", "warmup"]
 MOST_MINUTES = 45  # with two runs at once
 
 
@@ -33,8 +33,11 @@ def test_a_shipped_study_is_fair_and_short(name: str) -> None:
     baseline = variants[study.baseline]
     settings = profile.load(study.profile, study.iterations)
     # The baseline is the profile itself, and what differs from it is what the file names.
-    assert baseline.profile == settings and baseline.options == definition.OWN
-    assert len(study.seeds) == 3 and set(study.labels) <= {40, 250}
+    assert baseline.profile == settings
+    assert {key: baseline.options[key] for key in definition.OWN} == definition.OWN
+    # Only where many images are labelled does it matter what becomes of them.
+    counts = {40, 250, 4000} if name == "labelled-pool" else {40, 250}
+    assert len(study.seeds) == 3 and set(study.labels) <= counts
     for variant in variants.values():
         seen = variant.profile.iterations * variant.profile.batch_size * (1 + variant.profile.mu)
         assert seen == settings.iterations * settings.batch_size * (1 + settings.mu)
@@ -51,6 +54,8 @@ def test_what_each_shipped_study_varies() -> None:
         varied[name] = {n: o.given() for n, o in study.variants.items() if n != study.baseline}
     assert varied["precision"] == {"bf16": {"precision": "bf16"}}
     assert varied["interleave"] == {"interleaved": {"interleave": True}}
+    assert varied["labelled-pool"] == {"apart": {"labelled_in_pool": False}}
+    assert varied["noise"] == {"two-threads": {"threads": 2}}
     assert varied["warmup"] == {"tenth": {"warmup": 500}}
     assert varied["batch-size"] == {"b04": {"batch_size": 4}, "b16": {"batch_size": 16}}
     assert varied["ema"]["without-ema"] == {"use_ema": False}
@@ -147,3 +152,14 @@ def test_the_files_say_why() -> None:
     for name in SHIPPED:
         content = yaml.safe_load(definition.path_of(name).read_text())
         assert len(content["notes"]) > 200 and content["question"].endswith("?")
+
+
+def test_a_setting_is_told_only_where_a_study_varies_it() -> None:
+    """So that runs from before there was one are still the study's."""
+    assert by_name(definition.load("noise"))["one-thread"].settings["threads"] == 1
+    pool = definition.load("labelled-pool")
+    assert by_name(pool)["among-them"].settings["labelled_in_pool"] is True
+    assert "unlabelled_pool" in pool.varied  # it follows
+    for name in ("ema", "precision"):
+        for variant in definition.variants(definition.load(name)):
+            assert not {"threads", "labelled_in_pool"} & variant.settings.keys()

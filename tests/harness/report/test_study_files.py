@@ -109,6 +109,16 @@ def test_a_crashed_run_is_told(folder: Path, study: Study) -> None:
     assert r"| `no-ema` | 250 | 2 | failed: exit code 7: a \| pipe in what it said |" in text
 
 
+def test_a_study_of_which_no_run_counts(
+    folder: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variant in definition.variants(study):
+        for seed in study.seeds:
+            studied.run(folder, variant, 250, seed, status=Status.FAILED, reason="no", failure="x")
+    study_command.write(folder, study)
+    assert "| `b08` | 250 | 0 | failed: no |" in (folder / "README.md").read_text("utf-8")
+
+
 def test_verify(folder: Path, tmp_path: Path) -> None:
     require_study(tmp_path / "results")
     readme = folder / "README.md"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.analysis import results
 from harness.errors import BadInput
-from harness.implementations.reported import Facts, Point
+from harness.implementations.reported import Facts, Point, Resolved
 from harness.parity import terms
 from harness.runs import folder as runs
 from harness.runs.folder import Run
@@ -60,6 +61,15 @@ def test_folder_names() -> None:
 def test_runs_that_agree_are_done() -> None:
     pair = [run("own", used=facts()), run("torchssl", used=facts())]
     assert terms.mark_incomparable(pair) == pair
+
+
+def test_runs_may_have_used_other_values_of_what_is_varied() -> None:
+    pair = [
+        replace(run("own", used=facts()), settings={"unlabelled_pool": Resolved(n, "log")})
+        for n in (4500, 4460)
+    ]
+    assert terms.mark_incomparable(pair, {"unlabelled_pool"}) == pair
+    assert {r.status for r in terms.mark_incomparable(pair)} == {Status.INCOMPARABLE}
 
 
 @pytest.mark.parametrize(("field", "rung"), RUNGS)

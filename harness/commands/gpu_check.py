@@ -220,7 +220,7 @@ class _Check:
         if self.lacking:
             return Part("", Outcome.SKIPPED, 0, self.lacking)
         ended = self._harness(seconds, "parity", device="cuda")
-        found = checklist.read(self.made, checklist.CUDA_FILE)
+        found = checklist.read(self.made, device="cuda")
         if found is None:
             return _of(ended)
         rows = [f"| {r.number} | {r.name} | {r.measured or r.blocked} |" for r in found.rungs]

@@ -70,16 +70,16 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
         about["algorithm"] = algorithm.name
     if device == "cuda":
         about["device"] = gpu.name()
-    file = checklist.file_of(algorithm.name, device)
-    checklist.write(folder, profile.name, about, found.rungs, file)
+    checklist.write(folder, profile.name, about, found.rungs, algorithm.name, device)
     step = "own step" if is_default else f"own {algorithm.title} step"
     caption = f"profile {profile.name}, {dataset.name}: {step} against TorchSSL's on equal batches"
     drawn = step_drift.step_drift(found.drift, caption)
-    figure = f"{FIGURE}-cuda" if device == "cuda" else FIGURE
     for kind in ("svg", "png"):
-        name = figure if is_default else f"{figure}-{algorithm.name}"
+        name = FIGURE if is_default else f"{FIGURE}-{algorithm.name}"
+        name += "-cuda" * (device == "cuda")
         write_bytes(folder / f"{name}.{kind}", render(drawn, kind))
     show(found.rungs, terminal)
+    file = checklist.file_of(algorithm.name, device)
     terminal.say(f"  {folder / file}, {time.monotonic() - began:.0f} s")
     lacking = [rung for rung in found.rungs if not rung.holds]
     if lacking:

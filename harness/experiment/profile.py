@@ -82,6 +82,16 @@ class Profile(BaseModel):
         shared = {name: value for name, value in section.items() if name in Profile.model_fields}
         return self.model_copy(update=shared)
 
+    def on(self, device: str) -> Profile:
+        """With the arithmetic of that device: what torch does there of its own accord.
+
+        That is the reference's: on a CPU float32 in full, on CUDA convolutions in TF32. A profile
+        that needs CUDA has there what it says.
+        """
+        if device == "cuda" and self.requires_cuda:
+            return self
+        return self.model_copy(update={"precision": "tf32" if device == "cuda" else "fp32"})
+
     def hyper_parameters(self, algorithm: str = algorithms.DEFAULT) -> dict[str, Any]:
         """The settings that two runs of an algorithm must share to be compared. Raises BadInput."""
         about = {"schema_version", "name", "description", "data", "requires_cuda"}
@@ -92,16 +102,6 @@ class Profile(BaseModel):
         section = self._section(algorithm).model_dump(exclude_none=True)
         shared = {k: v for k, v in settings.items() if not algorithms.why_foreign(k, algorithm)}
         return {"algorithm": algorithm, **shared, **section}
-
-    def on(self, device: str) -> Profile:
-        """With the arithmetic of that device: what torch does there of its own accord.
-
-        That is the reference's: on a CPU float32 in full, on CUDA convolutions in TF32. A profile
-        that needs CUDA has there what it says.
-        """
-        if device == "cuda" and self.requires_cuda:
-            return self
-        return self.model_copy(update={"precision": "tf32" if device == "cuda" else "fp32"})
 
     def departing(self, changes: Mapping[str, Any], algorithm: str = algorithms.DEFAULT) -> Profile:
         """The same profile with other values of some settings, checked like those of a file."""

@@ -127,15 +127,15 @@ class Implementation(ABC):
 
     @property
     def departs(self) -> Mapping[str, Any]:
-        """`departs_on` a CPU."""
-        return self.departs_on("cpu")
-
-    def departs_on(self, device: str) -> Mapping[str, Any]:
         """Settings that it trains with in place of the profile's.
 
         What is `asked` of it has them, and rung 4 takes them as declared, of it and of nobody else.
         """
-        return {**self.fixed_on(device), **self.contender.changes}
+        return {**self.fixed, **self.contender.changes}
+
+    def departs_on(self, device: str) -> Mapping[str, Any]:
+        """The same, where they depend on the device."""
+        return {**self.departs, **self.fixed_on(device), **self.contender.changes}
 
     def fixed_on(self, device: str) -> Mapping[str, Any]:
         """`fixed`, where it depends on the device."""
@@ -157,12 +157,11 @@ class Implementation(ABC):
 
     def asked(self, request: Request) -> Request:
         """What is asked of it where `request` is asked of all."""
-        request = request.under(self.contender.algorithm)
+        mine = request.under(self.contender.algorithm)
         departs = self.departs_on(request.device)
-        options = {key: departs.get(key, value) for key, value in request.options.items()}
-        of_profile = {*Profile.model_fields, *algorithms.of(request.algorithm).settings}
-        changes = {key: value for key, value in departs.items() if key in of_profile}
-        return replace(request, options=options).departing(changes)
+        options = {key: departs.get(key, value) for key, value in mine.options.items()}
+        of_run = {key: value for key, value in departs.items() if key != "compile"}
+        return replace(mine, options=options).departing(of_run)
 
     def unavailable(self) -> str | None:
         """Why it cannot run here, in one line; None if it can."""
@@ -207,17 +206,6 @@ class Implementation(ABC):
         """
         return None
 
-    def evaluated_after(self, profile: Profile) -> list[int]:
-        """The evaluations that a run must have, by the updates before them."""
-        return profile.evaluated_after()
-
-    def shortfall(self, request: Request, folder: Path, points: Sequence[Point] | None) -> str:
-        """Why a run that ended by itself is not what was asked for; '' where nothing tells so.
-
-        `points` are None before its log is read.
-        """
-        return ""
-
     def loader_workers(self, device: str) -> tuple[int, ...]:
         """Numbers of loader processes worth timing, a comparison's first; (): no choice."""
         return ()
@@ -229,6 +217,17 @@ class Implementation(ABC):
     def keep_often(self) -> None:
         """From now on ask for checkpoints as often as can be, to try how a stopped run goes on."""
         return
+
+    def evaluated_after(self, profile: Profile) -> list[int]:
+        """The evaluations that a run must have, by the updates before them."""
+        return profile.evaluated_after()
+
+    def shortfall(self, request: Request, folder: Path, points: Sequence[Point] | None) -> str:
+        """Why a run that ended by itself is not what was asked for; '' where nothing tells so.
+
+        `points` are None before its log is read.
+        """
+        return ""
 
     @abstractmethod
     def log(self, folder: Path) -> Path:

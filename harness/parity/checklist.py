@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.experiment import algorithms, settings_file
 from harness.runs.files import write_text
 
-FILE, CUDA_FILE = "parity.json", "parity-cuda.json"
+FILE = "parity.json"
 SCHEMA = 1
 
 
@@ -87,16 +87,22 @@ def rung(number: int, name: str, checks: Sequence[Check], blocked: str = "") -> 
     )
 
 
-def file_of(algorithm: str = algorithms.DEFAULT, device: str = "cpu") -> str:
-    """The name of a ladder's file: `parity.json`, `parity-mixmatch.json`, `parity-cuda.json`."""
-    parts = ["parity", *([] if algorithm == algorithms.DEFAULT else [algorithm])]
-    return "-".join([*parts, *([] if device == "cpu" else [device])]) + ".json"
+def file_of(algorithm: str, device: str = "cpu") -> str:
+    """Of an algorithm's ladder: `parity.json`, `parity-mixmatch.json`, `parity-cuda.json`."""
+    stem = Path(FILE).stem
+    words = [stem, *([] if algorithm == algorithms.DEFAULT else [algorithm])]
+    return "-".join([*words, *(["cuda"] if device == "cuda" else [])]) + ".json"
 
 
 def write(
-    folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Rung], name: str = FILE
+    folder: Path,
+    profile: str,
+    about: dict[str, Any],
+    rungs: Sequence[Rung],
+    algorithm: str = algorithms.DEFAULT,
+    device: str = "cpu",
 ) -> None:
-    """Write `<folder>/<name>`; `about` says of what and with what it was measured."""
+    """Write `<folder>/parity.json`; `about` says of what and with what it was measured."""
     content = {
         "schema": SCHEMA,
         "profile": profile,
@@ -104,9 +110,10 @@ def write(
         **about,
         "rungs": [one.model_dump() for one in rungs],
     }
-    write_text(folder / name, json.dumps(content, indent=1) + "\n")
+    write_text(folder / file_of(algorithm, device), json.dumps(content, indent=1) + "\n")
 
 
-def read(folder: Path, name: str = FILE) -> Ladder | None:
+def read(folder: Path, algorithm: str = algorithms.DEFAULT, device: str = "cpu") -> Ladder | None:
     """The ladder of a results folder; None if it was never climbed. Raises BadInput."""
-    return settings_file.read_json(folder / name, Ladder, "run 'make parity' again")
+    path = folder / file_of(algorithm, device)
+    return settings_file.read_json(path, Ladder, "run 'make parity' again")

@@ -16,11 +16,7 @@ from harness.errors import HarnessError, Incomplete
 from harness.experiment.data import read_images
 from harness.experiment.profile import Profile
 from harness.implementations import registry
-from harness.implementations.interface import (
-    FINAL_WEIGHTS,
-    NOISE,
-    Command,
-)
+from harness.implementations.interface import FINAL_WEIGHTS, NOISE, Command
 from harness.runs import predictions
 from harness.runs.execution import child
 from harness.runs.folder import Planned, attempt_folder
@@ -45,12 +41,6 @@ class Judged:
             return 0
         second, first = np.partition(self.logits, -2, axis=1)[:, -2:].T
         return int((first - second < self.noise).sum())
-
-    @property
-    def classes(self) -> NDArray[np.int64]:
-        """The likeliest of each image."""
-        likeliest: NDArray[np.int64] = self.logits.argmax(axis=1)
-        return likeliest
 
 
 def logits(
@@ -92,8 +82,37 @@ def _ask(command: Command, folder: Path, images: NDArray[np.uint8], what: str) -
     return Judged(found, off)
 
 
+def _said(
+    planned: Planned, attempt: Path, profile: Profile
+) -> tuple[NDArray[np.int64], int] | None:
+    """The class of each test image (N,), and how many of them are too close to be told apart.
+
+    Those of a network of its own go through that network; where it says of none how, what it was
+    seen to predict at its last evaluation counts. None where there is neither. Raises Incomplete,
+    BadInput.
+    """
+    side, request = planned.side, planned.request
+    weights = attempt / FINAL_WEIGHTS
+    if weights.exists():
+        images = read_images(request.dataset).test
+        return _classes(judged(profile, weights, images, attempt, request.device))
+    command = side.own_judge_command(request, attempt, attempt / ASKED, attempt / ANSWER)
+    if command is not None:
+        images = read_images(request.dataset).test
+        return _classes(_ask(command, attempt, images, str(attempt)))
+    seen = side.predicted(attempt)
+    if seen is not None and len(seen) != request.dataset.test_size:
+        raise Incomplete(f"{attempt}: {len(seen)} predictions of {request.dataset.test_size}")
+    return None if seen is None else (seen, 0)
+
+
+def _classes(said: Judged) -> tuple[NDArray[np.int64], int]:
+    classes: NDArray[np.int64] = said.logits.argmax(axis=1)
+    return classes, said.close
+
+
 def judge(planned: Planned, say: Callable[[str], None]) -> None:
-    """Judge a finished run that has not been, if there is what can be judged.
+    """Judge a finished run that has not been, if its final weights are still there.
 
     Keeps its predictions, and in the manifest its accuracy with the number of images that are too
     close to be told apart in the run's arithmetic.
@@ -104,12 +123,14 @@ def judge(planned: Planned, say: Callable[[str], None]) -> None:
         return
     attempt = attempt_folder(folder, manifest.attempt)
     try:
-        predicted, close = _predicted(planned, attempt)
+        profile = _as_it_computed(planned, attempt)
+        said = _said(planned, attempt, profile)
     except HarnessError as error:
         say(f"{planned.title}: not judged: {error}")
         return
-    if predicted is None:
+    if said is None:
         return
+    predicted, close = said
     found = Predictions(planned.request.dataset.test_labels, predicted)
     predictions.write(folder, found)
     change = {"judged_top1": found.top1, "judged_close": close}
@@ -117,34 +138,8 @@ def judge(planned: Planned, say: Callable[[str], None]) -> None:
     if close:
         say(
             f"{planned.title}: judged {found.top1:.2f}; {close} of {len(found.targets)} test "
-            "images are too close to be told apart in its arithmetic"
+            f"images are too close to be told apart in {profile.precision}"
         )
-
-
-def _predicted(planned: Planned, attempt: Path) -> tuple[NDArray[np.int64] | None, int]:
-    """The class of each test image, (N,), and how many are too close to be told apart.
-
-    By the final weights; those of a network of its own go through that network; where it says of
-    none how, what it was seen to predict at its last evaluation counts. None where there is
-    neither. Raises Incomplete, BadInput.
-    """
-    side, request = planned.side, planned.request
-    weights = attempt / FINAL_WEIGHTS
-    if weights.exists():
-        images = read_images(request.dataset).test
-        profile = _as_it_computed(planned, attempt)
-        said = judged(profile, weights, images, attempt, request.device)
-        return said.classes, said.close
-    asked, answer = attempt / ASKED, attempt / ANSWER
-    command = side.own_judge_command(request, attempt, asked, answer)
-    if command is not None:
-        images = read_images(request.dataset).test
-        said = _ask(command, attempt, images, str(attempt))
-        return said.classes, said.close
-    seen = side.predicted(attempt)
-    if seen is not None and len(seen) != request.dataset.test_size:
-        raise Incomplete(f"{attempt}: {len(seen)} predictions of {request.dataset.test_size}")
-    return seen, 0
 
 
 def _as_it_computed(planned: Planned, attempt: Path) -> Profile:

@@ -86,9 +86,9 @@ class Question:
     weight_decay: float
     ema_decay: float
     seed: int
+    device: str
     algorithm: str
     own: Mapping[str, Any]  # settings of the algorithm, by name
-    device: str = "cpu"
 
     @property
     def written(self) -> dict[str, Any]:
@@ -117,9 +117,9 @@ class Question:
             weight_decay=profile.weight_decay,
             ema_decay=profile.ema_decay,
             seed=request.seed,
+            device=request.device,
             algorithm=request.algorithm,
             own=own | ({"threshold": 0.4} if "threshold" in own else {}),
-            device=request.device,
         )
 
 

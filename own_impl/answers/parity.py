@@ -69,7 +69,9 @@ def declare(config: Config, draws: int = 20_000) -> None:
 def answer(folder: Path, out: Path) -> None:
     """All answers to the question in `folder`, into `out`."""
     question = json.loads((folder / "question.json").read_text(encoding="utf-8"))
-    machine.prepare(Config.model_validate({"device": question["device"], "precision": "fp32"}))
+    machine.prepare(
+        Config.model_validate({"device": question.get("device", "cpu"), "precision": "fp32"})
+    )
     answer_network(question, folder, out)
     for precision in question["precisions"]:
         answer_step(question, folder, out, precision)
@@ -80,7 +82,7 @@ def network(question: dict[str, Any], folder: Path, dtype: torch.dtype) -> WideR
     """The asked network with the given weights."""
     made = WideResNet(question["depth"], question["widen_factor"], question["classes"])
     made.load_state_dict(load_file(folder / "weights.safetensors"))
-    return made.to(question["device"], dtype)
+    return made.to(question.get("device", "cpu"), dtype)
 
 
 @torch.no_grad()
@@ -95,7 +97,7 @@ def answer_network(question: dict[str, Any], folder: Path, out: Path) -> None:
         dtype = getattr(torch, precision)
         for mode in question["modes"]:
             model = network(question, folder, dtype).train(mode == "train")
-            inputs = images.to(question["device"], dtype)
+            inputs = images.to(question.get("device", "cpu"), dtype)
             logits[f"{precision}-{mode}"] = model(inputs).cpu().numpy()
     np.savez(out / "network.npz", **logits)
 
@@ -104,7 +106,7 @@ def answer_step(question: dict[str, Any], folder: Path, out: Path, precision: st
     """step-<precision>/<k>.npz: losses, learning rate and every tensor after each step."""
     dtype = getattr(torch, precision)
     arrays = {
-        name: torch.from_numpy(array).to(question["device"])
+        name: torch.from_numpy(array).to(question.get("device", "cpu"))
         for name, array in np.load(folder / "step.npz").items()
     }
     config = settings(question)
@@ -169,7 +171,7 @@ def answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
     """views.npz: operations and whole views of given parameters; draws.npz: parameters drawn."""
     asked = dict(np.load(folder / "views.npz"))
     images = torch.from_numpy(np.ascontiguousarray(asked["images"].transpose(0, 3, 1, 2)))
-    images = images.to(question["device"])
+    images = images.to(question.get("device", "cpu"))
     weak = WeakDraw(asked["flip"], asked["top"], asked["left"])
     views: dict[str, Any] = {"weak": normalise(weak_views(images, weak)).cpu().numpy()}
     config = settings(question)

@@ -14,14 +14,19 @@ from torch.nn import functional
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm that leaves the count of its batches to `ForwardPass`.
+    """Batch norm that leaves the count of its batches to the network.
 
     That counts for all of them at once; by itself each would start a kernel of its own for it.
     """
 
+    @property
+    def is_counted_together(self) -> bool:
+        """Whether its averages move with this batch, and it does not need the count itself."""
+        return self.training and self.track_running_stats and self.momentum is not None
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) -> the same."""
-        if self.momentum is None:  # an average over all batches, which needs their number
+        if self.momentum is None:  # an average over all batches: it counts them itself
             return super().forward(x)
         moves = self.training and self.track_running_stats
         averages = (self.running_mean, self.running_var)
@@ -115,6 +120,7 @@ class WideResNet(nn.Module):
         self.bn1 = _batch_norm(widths[2])
         self.relu = _activation()
         self.fc = nn.Linear(widths[2], classes)
+        self._batch_norms = [m for m in self.modules() if isinstance(m, BatchNorm)]
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="leaky_relu")
@@ -123,6 +129,10 @@ class WideResNet(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        together = (m.num_batches_tracked for m in self._batch_norms if m.is_counted_together)
+        counters = [counter for counter in together if counter is not None]
+        if counters:
+            torch._foreach_add_(counters, 1)
         x = self.block3(self.block2(self.block1(self.conv1(x))))
         pooled = functional.adaptive_avg_pool2d(self.relu(self.bn1(x)), 1).flatten(1)
         logits: torch.Tensor = self.fc(pooled)

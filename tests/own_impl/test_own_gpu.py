@@ -121,9 +121,9 @@ def test_equal_seeds_give_equal_deterministic_runs(tiny: Tiny, algorithm: str) -
     weights = []
     for name in "ab":
         out = tiny().out / name
-        chosen = {"device": "cuda", "deterministic": True, "algorithm": algorithm, "out": out}
-        settings = tiny_settings(**chosen)
-        options = as_options(settings | {"data_dir": tiny().data_dir})
+        asked = {"device": "cuda", "deterministic": True, "algorithm": algorithm}
+        settings = tiny_settings(**asked) | {"data_dir": tiny().data_dir, "out": out}
+        options = as_options(settings)
         done = subprocess.run(
             [sys.executable, "-m", "own_impl", *options],
             cwd=REPOSITORY,

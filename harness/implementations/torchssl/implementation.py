@@ -49,8 +49,8 @@ KEPT = "kept.pth"  # the last whole checkpoint, see child/entry.py
 TIMES = "times.json"
 EVAL_BATCH = 1024
 SHIPPED_WORKERS = 1  # its num_workers
-ULB_WORKERS = 4  # unlabelled workers for one of `num_workers`
-READY = 2  # batches that each of them has ready
+ULB_WORKERS = 4  # of its unlabelled loader, for one of `num_workers`
+READY = 2  # batches that a worker has ready
 IMAGE_BYTES = 3 * 32 * 32 * 4
 ENTRY = "harness.implementations.torchssl.child.entry"
 
@@ -233,7 +233,7 @@ class TorchSSL(Implementation):
             used = "amp fp16" if arguments["amp"] else "fp32"
             found["precision"] = Resolved(used, "Arguments: amp")
         resolved = facts.get("resolved", {})
-        names = entry.resolved if arguments.get("amp") else (*entry.resolved, "precision")
+        names = (*entry.resolved, *(() if arguments.get("amp") else ("precision",)))
         found |= {
             field: Resolved(resolved[field], f"facts.json: resolved.{field}")
             for field in names

@@ -42,18 +42,6 @@ def test_a_benchmark_prints_what_a_step_takes_and_its_parts(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_mixmatch_is_timed_with_its_passes_without_gradient(
-    capsys: pytest.CaptureFixture[str], data_dir: Path
-) -> None:
-    code, text = _run(capsys, data_dir, algorithm="mixmatch", mu=20)
-    assert code == 0
-    result = json.loads(text)
-    assert list(result["parts"]) == ["augmentation", "forward", "backward", "optimiser", "ema"]
-    assert all(seconds > 0 for seconds in result["parts"].values())
-    images = (torch.zeros(n, 3, 32, 32) for n in (2 + 80, 80))
-    assert result["arithmetic"]["flops"] == flops.of_passes(WideResNet(10, 1), *images)
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a real GPU here")
 def test_on_a_gpu_it_names_it_and_waits_for_it(
     capsys: pytest.CaptureFixture[str], data_dir: Path, monkeypatch: pytest.MonkeyPatch
@@ -68,6 +56,18 @@ def test_on_a_gpu_it_names_it_and_waits_for_it(
     result = json.loads(text)
     assert result["device"] == "Simulated GPU" and result["peak_device_bytes"] > 1e6
     assert waited > 20
+
+
+def test_mixmatch_is_timed_with_its_passes_without_gradient(
+    capsys: pytest.CaptureFixture[str], data_dir: Path
+) -> None:
+    code, text = _run(capsys, data_dir, algorithm="mixmatch", mu=20)
+    assert code == 0
+    result = json.loads(text)
+    assert list(result["parts"]) == ["augmentation", "forward", "backward", "optimiser", "ema"]
+    assert all(seconds > 0 for seconds in result["parts"].values())
+    images = (torch.zeros(n, 3, 32, 32) for n in (2 + 80, 80))
+    assert result["arithmetic"]["flops"] == flops.of_passes(WideResNet(10, 1), *images)
 
 
 def test_wrong_data_is_exit_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

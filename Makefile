@@ -34,6 +34,7 @@ named = $(if $(filter file,$(origin $(1))),$(2),$($(1)))
 DEVICE ?= auto
 VARIANTS ?=
 STUDY ?=
+SPEC ?=
 # Not from the environment, where some shells keep the host's name in it.
 NAME :=
 
@@ -92,6 +93,12 @@ bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+
 	@$(HARNESS) bench --profile '$(PROFILE)' --device '$(DEVICE)' --variants '$(VARIANTS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
+try: setup  ## your implementation for a moment, and what its file lacks: SPEC=compare.yaml [LABELS=40 DATA_DIR]
+	@$(HARNESS) try --spec '$(SPEC)' --labels '$(LABELS)' --data-dir '$(DATA_DIR)'
+
+new-spec: $(STAMP)  ## write a file that describes an implementation, to begin with: [SPEC=compare.yaml]
+	@$(HARNESS) new-spec --spec '$(or $(SPEC),compare.yaml)'
+
 study: $(STAMP)  ## one recipe of ours varied: NAME=<study>, none lists them [LABELS SEEDS ITERATIONS JOBS DATA_DIR RESULTS]
 	@$(HARNESS) study --name '$(NAME)' --labels '$(call named,LABELS)' \
 	    --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' --data-dir '$(DATA_DIR)' \
@@ -128,4 +135,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: publish help setup compare status tensorboard table parity report bench verify diff accuracy-check study test check clean torchssl
+.PHONY: try new-spec publish help setup compare status tensorboard table parity report bench verify diff accuracy-check study test check clean torchssl

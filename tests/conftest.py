@@ -52,4 +52,6 @@ def use_fake(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     known = {**registry._IMPLEMENTATIONS, **IMPLEMENTATIONS}
     monkeypatch.setattr(registry, "_IMPLEMENTATIONS", known)
     monkeypatch.setattr(registry, "_FURTHER", dict(CONTENDERS))
+    monkeypatch.setattr(registry, "_BY_FILE", {})
+    monkeypatch.setattr(registry, "_KEPT", {})
     monkeypatch.setenv("TORCHSSL_DIR", str(folder / "no torchssl"))

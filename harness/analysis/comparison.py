@@ -16,6 +16,7 @@ from harness.experiment import contender
 from harness.experiment import profile as profiles
 from harness.experiment.contender import Contender
 from harness.experiment.profile import Profile
+from harness.parity.levels import Levels
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
 from harness.runs.predictions import Predictions
@@ -77,6 +78,8 @@ class Pairing(Paired):
 
     margin: float
     result: Equivalence | None
+    lacking: str = ""  # what a verdict needs and is not shown of one of them, in words
+    departs: str = ""  # in what their methods differ, as declared and seen
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Comparison:
     published_data: str
     notes: Sequence[str] = ()  # what a reader must know of where the runs come from
     before: Sequence[Before] = ()  # against the version of the code before
+    levels: Sequence[Levels] = ()  # of proof, where one contender is not held to every sum
 
     @property
     def labels(self) -> list[int]:

@@ -93,9 +93,10 @@ def sources(results: Path, names: Collection[str]) -> dict[str, str] | None:
         return None
     if published is not None:
         return dict(published.sources)
-    return {
+    known = {
         name: registry.create(name).source_sha256() for name in names if registry.is_known(name)
     }
+    return {name: digest for name, digest in known.items() if digest}
 
 
 def sums(folder: Path, places: Sequence[tuple[Path, Run]]) -> str:
@@ -104,8 +105,9 @@ def sums(folder: Path, places: Sequence[tuple[Path, Run]]) -> str:
     for place, run in places:
         manifest = run.manifest
         attempt = attempt_folder(place, manifest.attempt)
-        log = registry.create(manifest.implementation).log(attempt)
-        for path in (place / "manifest.json", log, place / predictions.FILE):
+        side = run_folders.implementation_of(place, manifest.implementation)
+        kept = [place / name for name in side.kept_files()]
+        for path in (place / "manifest.json", *side.logs(attempt), place / predictions.FILE, *kept):
             if path.is_file():
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")

@@ -10,9 +10,15 @@ from pathlib import Path
 
 from harness.analysis.results import held_to_terms
 from harness.errors import BadInput
-from harness.implementations import registry
 from harness.implementations.reported import Point, Progress
-from harness.runs.folder import Run, attempt_folder, folder_name, read_run, run_folders
+from harness.runs.folder import (
+    Run,
+    attempt_folder,
+    folder_name,
+    implementation_of,
+    read_run,
+    run_folders,
+)
 from harness.runs.manifest import Manifest, Status, read_manifest
 from harness.runs.progress import duration
 
@@ -80,7 +86,7 @@ def _read(folder: Path, runs_folder: Path, again: str) -> list[State]:
 
 def _progress(path: Path, manifest: Manifest) -> Progress | None:
     try:
-        implementation = registry.create(manifest.implementation)
+        implementation = implementation_of(path, manifest.implementation)
     except BadInput:
         return None
     return implementation.progress(attempt_folder(path, manifest.attempt))

@@ -24,6 +24,7 @@ from harness.commands import status as status_command
 from harness.commands import study as study_command
 from harness.commands import table as table_command
 from harness.commands import tensorboard as tensorboard_command
+from harness.commands import try_ as try_command
 from harness.commands import verify as verify_command
 from harness.commands.console import arguments
 from harness.commands.console.streams import prepare
@@ -114,7 +115,7 @@ def compare(
     question = compare_command.CompareQuestion(
         labels=arguments.whole_numbers("LABELS", labels),
         seeds=arguments.whole_numbers("SEEDS", seeds),
-        implementations=arguments.names(implementations),
+        implementations=[registry.enter(word) for word in arguments.names(implementations)],
         profile=profile,
         results=results,
         iterations=arguments.iterations(iterations),
@@ -402,6 +403,40 @@ def study_(
         limits=Limits(retries=retries, patience=patience),
     )
     study_command.study(question, Terminal())
+
+
+@app.command(name="try")
+def try_(
+    spec: Annotated[str, typer.Option(help="the file that describes your implementation")] = "",
+    labels: Annotated[str, typer.Option(help="labelled images")] = "40",
+    seed: Annotated[str, typer.Option(help="its seed")] = "0",
+    iterations: Annotated[str, typer.Option(help="as many as two evaluations need")] = "",
+    data_dir: Annotated[str, typer.Option(help="as for compare")] = "",
+    keep: Annotated[str, typer.Option(help="folder in which the run is kept, to look at")] = "",
+) -> None:
+    """Train your implementation for a moment, and show what its file shows and lacks.
+
+    Exit 0: a verdict could be given; 1: something that it needs is not shown; 3: the run failed.
+
+    Example: python -m harness try --spec ../mine/compare.yaml
+    """
+    question = try_command.TryQuestion(
+        spec=spec,
+        labels=arguments.one_number("LABELS", labels),
+        seed=arguments.one_number("SEED", seed),
+        iterations=arguments.iterations(iterations) or try_command.ITERATIONS,
+        data_dir=Path(data_dir) if data_dir else None,
+        keep=Path(keep) if keep else None,
+    )
+    try_command.run(question, Terminal())
+
+
+@app.command("new-spec")
+def new_spec(
+    spec: Annotated[Path, typer.Option(help="where to write it")] = Path("compare.yaml"),
+) -> None:
+    """Write a commented file that describes an implementation, to begin with."""
+    try_command.write_new(spec, Terminal())
 
 
 def main() -> int:

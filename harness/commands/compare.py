@@ -65,7 +65,7 @@ class CompareQuestion:
             "LABELS": " ".join(map(str, self.labels)),
             "SEEDS": " ".join(map(str, self.seeds)),
             "PROFILE": self.profile,
-            "IMPLEMENTATIONS": " ".join(self.implementations),
+            "IMPLEMENTATIONS": " ".join(map(registry.word, self.implementations)),
             "ALGORITHMS": " ".join(self.algorithms),
             "ITERATIONS": str(self.iterations or ""),
             "DATA_DIR": str(self.data_dir or ""),

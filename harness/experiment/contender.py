@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -109,7 +110,19 @@ def derived_name(name: str, algorithm: str) -> str:
 
 def names() -> list[str]:
     """The contenders that have a file."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(path.stem for path in FOLDER.glob("*.yaml") if not _describes(path))
+
+
+def described() -> list[str]:
+    """Further files there: each describes an implementation of another repository."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml") if _describes(path))
+
+
+@cache
+def _describes(path: Path) -> bool:
+    """Whether it says how something is run; a contender names an implementation that is there."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return any(line.startswith("run:") for line in lines)
 
 
 def load(name: str) -> Contender:

@@ -1,6 +1,7 @@
 """What the harness needs to know of an implementation: how to start it and what it leaves.
 
-A new implementation is one module in this package and an entry in `registry`. It runs in a child
+A new implementation is one module in this package and an entry in `registry`, or a file of its own
+repository that `custom` reads. It runs in a child
 process, in a folder of its own that already holds:
 
 - `data/` the data set in CIFAR-10's python layout,
@@ -18,6 +19,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import HarnessError, LogError
 from harness.experiment import algorithms
@@ -102,6 +106,8 @@ class Implementation(ABC):
     not_restored: tuple[str, ...] = ()  # what is lost when it goes on from a checkpoint
     # Settings that it has no other values of than these, by `algorithms.FIELDS`.
     fixed: ClassVar[Mapping[str, Any]] = {}
+    copies_data: ClassVar[bool] = False  # the data handed out are a copy, which it may spoil
+    takes_weights = True  # it begins with the initial weights that are handed out
 
     def __init__(self, contender: Contender) -> None:
         self.contender = contender
@@ -124,6 +130,20 @@ class Implementation(ABC):
         """
         return {**self.fixed, **self.contender.changes}
 
+    @property
+    def differs(self) -> Mapping[str, Any]:
+        """In what its method departs, as its owner declares: no settings that are asked for."""
+        return {}
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where in its folder it finds what is handed out: path -> data, labelled or weights."""
+        return {DATA: DATA}
+
+    def kept_files(self) -> Mapping[str, str]:
+        """What is kept with each run, so that it can be read where this is not installed."""
+        return {}
+
     def asked(self, request: Request) -> Request:
         """What is asked of it where `request` is asked of all."""
         return request.under(self.contender.algorithm).departing(self.departs)
@@ -144,7 +164,10 @@ class Implementation(ABC):
 
     @abstractmethod
     def source_sha256(self) -> str:
-        """Over the code that trains, as it is now: a run of another sum is of other code."""
+        """Over the code that trains, as it is now: a run of another sum is of other code.
+
+        '' where that code is not here.
+        """
 
     def torch_version(self) -> str | None:
         """Of the torch that it trains with; None: not known before it has."""
@@ -168,9 +191,24 @@ class Implementation(ABC):
         """
         return None
 
+    def evaluated_after(self, profile: Profile) -> list[int]:
+        """The evaluations that a run must have, by the updates before them."""
+        return profile.evaluated_after()
+
+    def shortfall(self, request: Request, folder: Path, points: Sequence[Point] | None) -> str:
+        """Why a run that ended by itself is not what was asked for; '' where nothing tells so.
+
+        `points` are None before its log is read.
+        """
+        return ""
+
     @abstractmethod
     def log(self, folder: Path) -> Path:
-        """The log that it writes, in its own format."""
+        """The log that it writes, in its own format; of several, the one written to last."""
+
+    def logs(self, folder: Path) -> list[Path]:
+        """All files that its points are read from."""
+        return [self.log(folder)]
 
     @abstractmethod
     def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
@@ -210,6 +248,19 @@ class Implementation(ABC):
 
         `out`: .npy, (N, classes) float32. None: it cannot evaluate weights that are given to it.
         """
+        return None
+
+    def own_judge_command(
+        self, request: Request, folder: Path, images: Path, out: Path
+    ) -> Command | None:
+        """Writes what its own network says of images, with the weights that it left in `folder`.
+
+        Files as for `judge_command`. None: it leaves weights that the one judge takes, or none.
+        """
+        return None
+
+    def predicted(self, folder: Path) -> NDArray[np.int64] | None:
+        """What it predicted of each test image at its last evaluation, as it was seen to."""
         return None
 
     def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command | None:

@@ -1,14 +1,22 @@
-"""Which implementations there are, and which contenders enter with them: explicit lists."""
+"""Which implementations there are, and which contenders enter with them: explicit lists.
+
+One that is described by a file of its own repository enters by the path of that file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
 from harness.experiment import algorithms
 from harness.experiment import contender as contenders
 from harness.experiment.contender import Contender
+from harness.implementations.custom import spec
+from harness.implementations.custom.implementation import Custom
+from harness.implementations.custom.spec import Described
 from harness.implementations.interface import Implementation
 from harness.implementations.own import Own
 from harness.implementations.torchssl.implementation import TorchSSL
@@ -17,6 +25,8 @@ Make = Callable[[Contender], Implementation]
 
 _IMPLEMENTATIONS: dict[str, Make] = {"own": Own, "torchssl": TorchSSL}
 _FURTHER: dict[str, Contender] = {}  # contenders without a file in configs/contenders
+_BY_FILE: dict[str, Described] = {}  # of these, those that entered by a file of their own
+_KEPT: dict[str, Described] = {}  # those that only their runs here know, by name
 
 
 def register(make: Make, contender: Contender) -> None:
@@ -25,14 +35,55 @@ def register(make: Make, contender: Contender) -> None:
     _FURTHER[contender.name] = contender
 
 
+def enter(word: str) -> str:
+    """The contender that a word of IMPLEMENTATIONS names: its name, or the path of a file.
+
+    Raises BadInput for a file that cannot be used here, and for a name that is taken.
+    """
+    path = Path(word)
+    if path.suffix not in (".yaml", ".yml"):
+        if word not in contenders.described():
+            return word
+        path = contenders.FOLDER / f"{word}.yaml"
+    described = spec.read(path)
+    own = described.spec.contender
+    before = _BY_FILE.get(own.name)
+    if own.name in names() and before is None:
+        raise BadInput(f"{path}: name: {own.name} is taken; give yours another")
+    if before is not None and before.path != described.path:
+        raise BadInput(f"{path}: name: {own.name} is that of {before.path} too; rename one")
+    Custom(own, described).check()
+    _BY_FILE[own.name] = described
+    register(partial(Custom, described=described), own)
+    return own.name
+
+
+def word(name: str) -> str:
+    """What IMPLEMENTATIONS is given for that contender here: its name, or the path of its file."""
+    return str(_BY_FILE[name].path) if name in _BY_FILE else name
+
+
+def keep(described: Described) -> None:
+    """Know a contender by what its runs keep, where it did not enter by its own file."""
+    _KEPT.setdefault(described.spec.name, described)
+
+
+def of_run(name: str, described: Described | None) -> Implementation:
+    """The implementation of a run, as the description that is kept with it has it.
+
+    Raises BadInput for an unknown one.
+    """
+    return create(name) if described is None else Custom(described.spec.contender, described)
+
+
 def names() -> list[str]:
     """The contenders that there are, without those that are one of them with another algorithm."""
     return sorted({*contenders.names(), *_FURTHER})
 
 
 def is_known(name: str) -> bool:
-    """Whether there is a contender of that name."""
-    return name in names() or _derived(name) is not None
+    """Whether there is a contender of that name, or there are runs of one."""
+    return name in names() or _derived(name) is not None or name in _KEPT
 
 
 def under(name: str, algorithm: str) -> str:
@@ -55,6 +106,8 @@ def contender(name: str) -> Contender:
         return contenders.load(name)
     if (derived := _derived(name)) is not None:
         return derived
+    if name in _KEPT:
+        return _KEPT[name].spec.contender
     raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
 
 
@@ -70,6 +123,8 @@ def _derived(name: str) -> Contender | None:
 def create(name: str) -> Implementation:
     """The implementation of the contender of that name. Raises BadInput for an unknown one."""
     entered = contender(name)
+    if name in _KEPT and name not in names():
+        return Custom(entered, _KEPT[name])
     if entered.implementation not in _IMPLEMENTATIONS:
         known = ", ".join(sorted(_IMPLEMENTATIONS))
         raise BadInput(
@@ -93,7 +148,7 @@ def entered() -> dict[str, Contender]:
 
     After all others those that are one of them with another algorithm.
     """
-    found = [contender(name) for name in names()]
+    found = [contender(name) for name in sorted({*names(), *_KEPT})]
     last = 1 + max((one.style or 0 for one in found), default=0)
     found.sort(key=lambda one: (last if one.style is None else one.style, one.name))
     others = (contenders.derived_name(one.name, a) for a in algorithms.names() for one in found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -37,8 +38,31 @@ class Point:
     guess_confidence: float | None = None
 
 
+class Level(StrEnum):
+    """How well it is known that a rung holds, the best first."""
+
+    SHOWN = "shown"  # measured, or seen from inside its process
+    HANDED_OUT = "handed out"  # given to it, not read back
+    DECLARED = "declared"  # its owner says so
+    DEPARTS = "departs"  # it does otherwise, as is said
+    NOT_SHOWN = "not shown"
+
+
+class Proof(BaseModel):
+    """How a rung of the ladder is known to hold of one run, and by what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rung: int
+    level: Level
+    text: str = ""
+
+
 class Facts(BaseModel):
-    """What an implementation itself recorded of what it used; the proof of comparability."""
+    """What an implementation itself recorded of what it used; the proof of comparability.
+
+    `proof` is of one that is not held to every sum: where a sum is '', it says what is known.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +74,8 @@ class Facts(BaseModel):
     shims: tuple[str, ...] = ()
     threads: int | None = None  # that an operation on the CPU is split over
     processor: str = ""
+    stubs: tuple[str, ...] = ()  # modules that it imports and does not need
+    proof: tuple[Proof, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +92,7 @@ class Evidence:
 
     `failure` says why it recorded nothing, where it failed. `departs` are the settings that its
     implementation declares to change, `asked` those that the run was asked for, where kept.
+    `differs` are its own departures of method, which nobody asked for and its owner declares.
     """
 
     implementation: str
@@ -75,6 +102,12 @@ class Evidence:
     departs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     algorithm: str = algorithms.DEFAULT
+    differs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether others are held to it: not to a method of its own."""
+        return self.facts is None or not self.facts.proof
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ RUNGS = {
     4: "same hyper-parameters",
 }
 HALF_AN_IMAGE = 0.004  # percent, of 10,000 test images
+HALF_A_TENTH = 0.0501  # percent: some log one digit
 SUMS = {1: "data_sha256", 2: "split_sha256", 3: "initial_weights_sha256"}
 
 
@@ -45,9 +46,10 @@ def first_difference(
 
     `asked` are the run's requested settings, with what its implementation declares to change. What
     was asked for decides: a peer that strayed from it breaks the rung itself. A peer of another
-    algorithm shares images, weights and what is neither algorithm's own setting.
+    algorithm shares images, weights and what is neither algorithm's own setting. Nobody is held to
+    a peer with a method of its own, and of what is not known of one nothing is said here.
     """
-    return next(_differences(mine, asked, peers), None)
+    return next(_differences(mine, asked, [peer for peer in peers if peer.is_peer]), None)
 
 
 def _differences(
@@ -58,6 +60,8 @@ def _differences(
         return
     for rung, key in SUMS.items():
         used = getattr(mine.facts, key)
+        if not used and mine.facts.proof:
+            continue
         if key in asked:
             if used != asked[key]:
                 yield Difference(rung, f"it used {used[:12]}, asked for was {asked[key][:12]}")
@@ -76,6 +80,11 @@ def _settings_differences(
     for field in (*algorithms.of(mine.algorithm).fields, *OWN_FIELDS):
         found = mine.settings.get(field)
         if found is None:
+            continue
+        if field in mine.differs:
+            if found.value != mine.differs[field]:
+                text = f"it used {found.value}, declared in differs is {mine.differs[field]}"
+                yield Difference(4, f"{field}: {text}")
             continue
         if field in asked:
             if found.value != asked[field]:
@@ -138,8 +147,9 @@ def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list
     the accuracy that it logged last is the judge's.
     """
     marked = []
+    fit = [run for run in runs if not _difference(run, [], varied)]  # to be held against
     for run in runs:
-        reason = _difference(run, [other for other in runs if other.key == run.key], varied)
+        reason = _difference(run, [other for other in fit if other.key == run.key], varied)
         if run.status is Status.DONE and reason:
             run = Run(run.manifest, run.points, Status.INCOMPARABLE, reason)
         marked.append(run)
@@ -161,6 +171,7 @@ def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     if difference := first_difference(run.evidence, asked, others):
         return str(difference)
     judged, logged = manifest.judged_top1, run.points[-1].top1 if run.points else None
-    if judged is not None and logged is not None and abs(judged - logged) > HALF_AN_IMAGE:
+    close = HALF_AN_IMAGE if run.evidence.is_peer else HALF_A_TENTH
+    if judged is not None and logged is not None and abs(judged - logged) > close:
         return f"rung 8, same judge: it logged {logged:.2f}, the judge finds {judged:.2f}"
     return ""

@@ -27,6 +27,7 @@ def lines(compared: Comparison, published: Sequence[DiffRow], folder: str) -> li
         *_accuracies(compared),
         "",
         *_verdicts(compared),
+        *_proof(compared),
         *_before(compared),
         *_published(published, folder),
         *_lost(compared),
@@ -66,6 +67,14 @@ def _verdicts(compared: Comparison) -> Iterable[str]:
     for pair, word in said:
         text = f"{pair.labels:>{width}} labels: {word}: {_difference(pair)}"
         yield from _wrapped(text, indent=width + 9)
+
+
+def _proof(compared: Comparison) -> Iterable[str]:
+    """What a verdict lacks, and in what methods differ; all the rest is in the report."""
+    for text in dict.fromkeys(pair.lacking for pair in compared.pairings if pair.lacking):
+        yield from _wrapped(f"No verdict: {text}", indent=2)
+    for text in dict.fromkeys(pair.departs for pair in compared.pairings if pair.departs):
+        yield from _wrapped(f"Differences of method: {text}", indent=2)
 
 
 def _difference(pair: Paired) -> str:

@@ -10,7 +10,7 @@ from harness.analysis import frames, selection
 from harness.analysis.comparison import Comparison
 from harness.analysis.contrast import Contrast
 from harness.analysis.statistics import Sample
-from harness.report import contrasts, wording
+from harness.report import contrasts, proof, wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
@@ -32,6 +32,7 @@ def render(comparison: Comparison) -> str:
         *_differences(comparison),
         *_gains(comparison),
         *_contrasts(comparison),
+        *_levels(comparison),
         *_published(comparison),
         "## Runs",
         "\n".join(_runs(comparison)),
@@ -176,6 +177,18 @@ def sample_cells(differences: Mapping[int, float], sample: Sample | None) -> lis
     ]
 
 
+def _levels(comparison: Comparison) -> list[str]:
+    if not comparison.levels:
+        return []
+    lines = [line(["contender", *proof.heads()]), "| --- |" + " --- |" * len(proof.heads())]
+    lines += [
+        line([text(comparison.titles[one.contender]), *proof.words(one)])
+        for one in comparison.levels
+    ]
+    said = [f"- {text(sentence)}" for sentence in proof.sentences(comparison)]
+    return [f"## {proof.HEADING}", "\n".join(lines), proof.ABOUT, "\n".join(said)]
+
+
 def _published(comparison: Comparison) -> list[str]:
     rows = comparison.published_apart
     if not rows:
@@ -232,6 +245,8 @@ def _sums(runs: Sequence[Run]) -> list[str]:
         facts = run.manifest.facts
         if facts is not None and run.status is Status.DONE:
             sums = (facts.data_sha256, facts.split_sha256, facts.initial_weights_sha256)
+            if not run.evidence.is_peer and run.key in lines:
+                continue  # of a network of its own the weights have another sum, or none
             lines[run.key] = line([*map(str, run.key), *(f"`{value[:12]}`" for value in sums)])
     return [
         "| labelled | seed | images | labelled images | initial weights |",

@@ -9,13 +9,22 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.analysis import algorithm_frame, before, comparison, frames, published, selection
+from harness.analysis import (
+    algorithm_frame,
+    before,
+    comparison,
+    frames,
+    proven,
+    published,
+    selection,
+)
 from harness.analysis.comparison import Comparison
 from harness.analysis.results import Key, Results
 from harness.experiment import profile as profiles
 from harness.experiment.profile import Profile
 from harness.implementations import registry
-from harness.report import latex, markdown, page, table, wording
+from harness.parity import levels
+from harness.report import latex, markdown, page, proof, table, wording
 from harness.report.figures import algorithms as figures
 from harness.report.figures import curves, per_class
 from harness.report.page import Picture
@@ -130,7 +139,7 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
     )
     earlier = before.runs_before(results.runs, results.earlier)
     return replace(
-        compared,
+        proven.hold(compared, levels.of_contenders(results.runs, results.ladder, results.ladders)),
         notes=wording.notes(results),
         before=before.compare(results.runs, earlier, compared.rule),
     )
@@ -139,7 +148,11 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
 def _tables(results: Results, main: Comparison) -> dict[str, bytes]:
     return {
         SUMS: results.sums.encode(),
-        TABLE: table.to_csv(frames.runs_frame(results.runs)).encode(),
+        TABLE: table.to_csv(
+            proof.with_levels(
+                frames.runs_frame(results.runs), results.runs, results.ladder, results.ladders
+            )
+        ).encode(),
         POINTS: table.to_csv(frames.points_frame(results.runs)).encode(),
         MARKDOWN: markdown.render(main).encode(),
         LATEX: latex.render(main).encode(),

@@ -16,7 +16,7 @@ from harness.analysis.accepted import Accepted
 from harness.analysis.comparison import Comparison
 from harness.experiment import algorithms
 from harness.parity.checklist import Ladder
-from harness.report import contrasts, wording
+from harness.report import contrasts, proof, wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
@@ -75,6 +75,7 @@ def render(
         ladders={algorithms.of(name): one for name, one in (ladders or {}).items()},
         wording=wording,
         contrasts=contrasts,
+        proof=proof,
         selection=selection,
         runs=[_run(run, comparison.rule) for run in comparison.runs],
         lost=[run for run in comparison.runs if run.status is not Status.DONE],
@@ -144,7 +145,7 @@ def commands(comparison: Comparison) -> list[str]:
         "PROFILE": profile.name,
         "LABELS": _words(run.manifest.labels for run in runs),
         "SEEDS": _words(run.manifest.seed for run in runs),
-        "IMPLEMENTATIONS": _words(run.manifest.implementation for run in runs),
+        "IMPLEMENTATIONS": _words(_asked_for(run) for run in runs),
     }
     iterations = {run.manifest.settings.get("iterations") for run in runs}
     if len(iterations) == 1 and iterations != {profile.iterations}:
@@ -170,6 +171,12 @@ def _threads(runs: Sequence[Run]) -> str:
     facts = [run.manifest.facts for run in runs]
     found = {one.threads for one in facts if one is not None and one.device == "cpu"}
     return f"OMP_NUM_THREADS={found.pop()} " if len(found) == 1 and None not in found else ""
+
+
+def _asked_for(run: Run) -> str:
+    """As IMPLEMENTATIONS takes it: one that is described by a file, by that file."""
+    name = run.manifest.implementation
+    return f"<{name}'s compare.yaml>" if run.manifest.spec_sha256 else name
 
 
 def _words(values: Any) -> str:
@@ -199,6 +206,8 @@ def _run(run: Run, rule: str) -> Mapping[str, Any]:
         "threads": facts.threads if facts else None,
         "source": manifest.source_sha256[:12],
         "taken from": manifest.taken.folder if manifest.taken else "",
+        "stubs": ", ".join(facts.stubs) if facts else "",
+        "source commit": manifest.source_commit,
         "commit": manifest.own_commit,
         "TorchSSL": manifest.torchssl_commit,
     }

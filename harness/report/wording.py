@@ -101,6 +101,8 @@ def verdict_word(pairing: Pairing) -> str:
     """One or two words for a column."""
     if pairing.result is None:
         return "no pair"
+    if pairing.lacking:
+        return "no verdict"
     if pairing.near_chance:
         return "near chance"
     if pairing.result.verdict is Verdict.EQUIVALENT and pairing.result.nonzero:
@@ -109,12 +111,19 @@ def verdict_word(pairing: Pairing) -> str:
 
 
 def verdict(pairing: Pairing, titles: Mapping[str, str]) -> str:
-    """A sentence or more: the numbers behind the verdict, and what is assumed."""
+    """A sentence or more: the numbers behind the verdict, what is assumed, how methods differ."""
+    said = _verdict(pairing, titles)
+    return f"{said} Differences of method: {pairing.departs}." if pairing.departs else said
+
+
+def _verdict(pairing: Pairing, titles: Mapping[str, str]) -> str:
     ours, theirs = titles[pairing.implementation], titles[pairing.reference]
     result = pairing.result
     if result is None:
         return f"No seed is done by both {ours} and {theirs}: nothing can be said."
     text = f"{ours} minus {theirs} is {result.differences.mean:+.2f} points"
+    if pairing.lacking:
+        return f"{text}, and there is no verdict: {pairing.lacking}."
     if pairing.near_chance:
         return f"{text}, but both are near chance: nothing is learnt yet, so nothing can be said."
     if result.differences.interval is None or result.p is None:

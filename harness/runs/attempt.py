@@ -16,7 +16,7 @@ from harness.implementations import interface, registry
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Point
 from harness.implementations.source import commit_here
-from harness.runs import failures, inputs
+from harness.runs import copies, failures, inputs, kept
 from harness.runs.execution import child
 from harness.runs.execution.child import Ended, Halt, Slot
 from harness.runs.execution.process import this_process
@@ -70,6 +70,8 @@ def new_manifest(implementation: Implementation, request: Request, status: Statu
         own_commit=commit_here(),
         source_sha256=implementation.source_sha256(),
         torchssl_commit="" if reference.unavailable() else reference.commit(),
+        source_commit=implementation.commit() if kept.names(implementation) else "",
+        spec_sha256=kept.sha256(implementation),
     )
 
 
@@ -96,7 +98,8 @@ def _resumption(
         return None, "it was begun with other data or settings; training it anew"
     if before.source_sha256 != implementation.source_sha256():
         return None, "its source changed since it was begun; training it anew"
-    if before.failure in (failures.NOT_FINITE.kind, failures.BAD_LOG.kind):
+    ended_wrongly = (failures.NOT_FINITE, failures.BAD_LOG, failures.SHORT)
+    if before.failure in [failure.kind for failure in ended_wrongly]:
         return None, f"it ended before as '{before.failure}'; training it anew"
     try:
         iteration = implementation.resumes_at(attempt)
@@ -105,7 +108,7 @@ def _resumption(
         points = implementation.points(attempt, request.dataset.test_class_counts)
     except HarnessError as error:
         return None, f"{error}; training it anew"
-    if lost := _lost(points, request, iteration):
+    if lost := _lost(implementation, points, request, iteration):
         return None, f"its log has lost the evaluation at {lost[0]}; training it anew"
     last = before.starts[-1] if before.starts else None
     ended_by_itself = (
@@ -117,10 +120,10 @@ def _resumption(
     return iteration, f"going on from iteration {iteration}"
 
 
-def _lost(points: list[Point], request: Request, until: int) -> list[int]:
+def _lost(side: Implementation, points: list[Point], request: Request, until: int) -> list[int]:
     """The evaluations up to iteration `until` that should be there and are not."""
     there = {point.iteration for point in points}
-    return [n for n in request.profile.evaluated_after() if n <= until and n not in there]
+    return [n for n in side.evaluated_after(request.profile) if n <= until and n not in there]
 
 
 class _Attempt:
@@ -163,22 +166,33 @@ class _Attempt:
             self._fail(failure, f"could not be started: {error}", None)
             return failure
         self.began = self._beat = time.monotonic()
-        with self.context.watcher.run(name) as line:
-            command = self.implementation.train_command(self.request, self.folder, self.resumes)
-            ended = child.run(
-                command,
-                self.folder,
-                lambda: self._watch(line),
-                stop=self.context.stop,
-                patience=self.context.limits.patience,
-                slot=self.context.slot,
-            )
+        try:
+            with self.context.watcher.run(name) as line:
+                command = self.implementation.train_command(self.request, self.folder, self.resumes)
+                ended = child.run(
+                    command,
+                    self.folder,
+                    lambda: self._watch(line),
+                    stop=self.context.stop,
+                    patience=self.context.limits.patience,
+                    slot=self.context.slot,
+                )
+        finally:
+            if self.implementation.copies_data:
+                copies.take_back(self.folder, self.implementation.places)
         return self._judge(ended)
 
     def _prepare(self) -> None:
         """Hand out data, labelled indices and initial weights."""
-        inputs.data_and_split(self.request, self.folder)
-        if (self.folder / interface.INITIAL_WEIGHTS).exists():
+        kept.write(self.context.run_folder, self.implementation)
+        inputs.data_and_split(self.request, self.folder, self.implementation)
+        self._draw_weights()
+        if self.implementation.copies_data:
+            copies.hand_out_files(self.folder, self.implementation.places)
+
+    def _draw_weights(self) -> None:
+        there = (self.folder / interface.INITIAL_WEIGHTS).exists()
+        if there or not self.implementation.takes_weights:
             return
         source, command = inputs.initial_weights(self.implementation, self.request)
         ended = child.run(
@@ -223,6 +237,9 @@ class _Attempt:
             what = failures.describe(ended, self.context.limits.patience)
             self._fail(failure, f"{what}; {failure.remedy}", ended)
             return failure
+        if short := self.implementation.shortfall(self.request, self.folder, None):
+            self._fail(failures.SHORT, short, ended)
+            return failures.SHORT
         failure = failures.BAD_LOG
         try:
             counts = self.request.dataset.test_class_counts
@@ -232,7 +249,10 @@ class _Attempt:
             return failure
         asked = self.request.profile.iterations
         reached = points[-1].iteration if points else 0
-        lost = _lost(points, self.request, asked)
+        lost = _lost(self.implementation, points, self.request, asked)
+        if short := self.implementation.shortfall(self.request, self.folder, points):
+            self._fail(failures.SHORT, short, ended)
+            return failures.SHORT
         if reached != asked:
             self._fail(failure, f"its last evaluation is at {reached} of {asked}", ended)
         elif lost:

@@ -27,6 +27,9 @@ NOT_FINITE = Failure(
     "not finite", "training diverged: lower the profile's lr, or look at the data", False
 )
 BAD_LOG = Failure("bad log", "move the run's folder away to train it anew", False)
+SHORT = Failure(
+    "short", "it ended by itself and has not trained as asked: correct its description", False
+)
 CRASH = Failure("crash", "see console.log in the attempt's folder", True)
 BAD_INPUT = Failure("bad input", "put right what its last line names", False)
 
@@ -45,6 +48,9 @@ _SAID = [
     (r"MemoryError|Cannot allocate memory|can't allocate memory|std::bad_alloc"
      r"|DataLoader worker .* killed by signal: Killed",
      Failure("memory", "end other programs, or use fewer JOBS", True)),
+    (r"ModuleNotFoundError: No module named",
+     Failure("missing module", "install it in the interpreter's environment; one that is imported "
+             "and not needed may stand in run.stubs of the file that describes it", False)),
     (r"the loss is (nan|-?inf)|Input contains NaN|Input contains infinity", NOT_FINITE),
     (r"own_impl: --data-dir|own_impl: --labelled|Dataset not found or corrupted|UnpicklingError"
      r"|pickle data was truncated|the data changed",

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from harness.errors import BadInput, LogError
 from harness.experiment import algorithms
 from harness.implementations import registry
+from harness.implementations.custom import spec
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence, Point, Resolved
 from harness.runs.inputs import request_settings
@@ -31,6 +33,7 @@ class Run:
     status: Status
     reason: str
     settings: Mapping[str, Resolved] = field(default_factory=dict)  # as it recorded them itself
+    differs: Mapping[str, Any] = field(default_factory=dict)  # in what its owner says it departs
 
     @property
     def evidence(self) -> Evidence:
@@ -43,6 +46,7 @@ class Run:
             departs=registry.departs(manifest.implementation),
             asked=manifest.settings,
             algorithm=algorithms.recorded(manifest.settings),
+            differs=self.differs,
         )
 
     @property
@@ -175,15 +179,30 @@ def read_run(folder: Path, manifest: Manifest) -> tuple[Run, Exception | None]:
     attempt = attempt_folder(folder, manifest.attempt)
     points: list[Point] = []
     settings: Mapping[str, Resolved] = {}
+    differs: Mapping[str, Any] = {}
     problem: Exception | None = None
     try:
-        implementation = registry.create(manifest.implementation)
+        implementation = implementation_of(folder, manifest.implementation)
+        differs = implementation.differs
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
         check_none_is_lost(points, manifest, implementation.log(attempt))
         settings = implementation.settings(attempt)
     except Exception as error:  # whatever one implementation's reading of it raises
         problem = error
-    return Run(manifest, tuple(points), manifest.status, manifest.reason, settings), problem
+    return Run(
+        manifest, tuple(points), manifest.status, manifest.reason, settings, differs
+    ), problem
+
+
+def implementation_of(folder: Path, name: str) -> Implementation:
+    """That of the run in `folder`: as the description kept with it has it, where one is.
+
+    Raises BadInput for an unknown one.
+    """
+    described = spec.read_kept(folder)
+    if described is not None:
+        registry.keep(described)
+    return registry.of_run(name, described)
 
 
 def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -> None:

@@ -11,6 +11,7 @@ from harness.experiment import split
 from harness.experiment.fingerprints import split_sha256
 from harness.implementations import interface, registry
 from harness.implementations.interface import Command, Implementation, Request
+from harness.runs import copies
 
 
 def request_settings(request: Request) -> dict[str, Any]:
@@ -27,13 +28,19 @@ def request_settings(request: Request) -> dict[str, Any]:
     }
 
 
-def data_and_split(request: Request, folder: Path) -> None:
-    """Put the data set and the labelled indices into `folder`."""
+def data_and_split(request: Request, folder: Path, side: Implementation | None = None) -> None:
+    """Put the data set and the labelled indices into `folder`.
+
+    A `side` that takes copies is given them, where it looks for them, instead of a link.
+    """
+    drawn = split.draw(request.labels, request.seed, request.dataset)
+    np.save(folder / interface.LABELLED, drawn)
+    if side is not None and side.copies_data:
+        copies.hand_out(request.dataset.root.resolve(), folder, side.places)
+        return
     data = folder / interface.DATA
     data.unlink(missing_ok=True)
     data.symlink_to(request.dataset.root.resolve(), target_is_directory=True)
-    drawn = split.draw(request.labels, request.seed, request.dataset)
-    np.save(folder / interface.LABELLED, drawn)
 
 
 def initial_weights(implementation: Implementation, request: Request) -> tuple[str, Command]:

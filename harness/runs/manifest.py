@@ -86,6 +86,8 @@ class Manifest(BaseModel):
     torchssl_commit: str = ""
     source_sha256: str = ""  # of the code that trained it; '' in manifests before it was kept
     taken: Taken | None = None  # not trained in this folder, but taken from another
+    source_commit: str = ""  # of the source of one that a file describes
+    spec_sha256: str = ""  # of that file, which is kept beside this one
 
     @property
     def is_abandoned(self) -> bool:

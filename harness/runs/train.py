@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from harness.errors import BadInput, HarnessError, Incomplete
-from harness.runs import attempt
+from harness.runs import attempt, kept
 from harness.runs.attempt import Context, Limits
 from harness.runs.execution.child import Slot
 from harness.runs.execution.lock import only_one
@@ -53,6 +53,7 @@ def refuse(planned: Planned, reason: str, watcher: Watcher) -> None:
 
 def _record(planned: Planned, status: Status, reason: str) -> None:
     manifest = attempt.new_manifest(planned.side, planned.request, status)
+    kept.write(planned.folder, planned.side)
     write_manifest(planned.folder, manifest.model_copy(update={"reason": reason}))
 
 

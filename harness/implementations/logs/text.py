@@ -31,6 +31,7 @@ class Line:
     text: str
     cut: bool  # the file ends inside it: it was being written, or a kill or full disk cut it
     no_text: str = ""  # the first byte in it that is no text, in words
+    raw: str = ""  # as it stands in the file, with what others put around it
 
     def error(self, problem: str) -> LogError:
         """What is wrong with this line, and the remedy."""
@@ -71,7 +72,7 @@ def _drawn(path: Path, number: int, raw: str, cut: bool) -> Iterator[Line]:
         own_label, text = wrapping.unwrap(part)
         label = own_label or label
         if text:
-            yield Line(path, number, label, text, cut and index == len(parts), no_text)
+            yield Line(path, number, label, text, cut and index == len(parts), no_text, part)
 
 
 def _first_byte_that_is_no_text(raw: str) -> str:

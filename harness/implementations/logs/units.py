@@ -11,7 +11,9 @@ from harness.implementations.reported import Point
 _LOW_TOP5 = 20.0  # percent: above any that goes with a top-1 of 1%
 
 
-def percent(entries: Sequence[Entry]) -> list[Point]:
+def percent(
+    entries: Sequence[Entry], remedy: str = "multiply the accuracies by 100"
+) -> list[Point]:
     """The points of a format that has percent. Raises LogError where they are fractions.
 
     They are where no accuracy of the log is over 1. Top-1 alone may be that low in percent where
@@ -26,7 +28,7 @@ def percent(entries: Sequence[Entry]) -> list[Point]:
             line = next(entry.line for entry in entries if getattr(entry.point, name))
             raise LogError(
                 f"{line.path}:{line.number}: {name} is a fraction here and below (at most "
-                f"{largest:g}), and this format has percent; multiply the accuracies by 100"
+                f"{largest:g}), and this format has percent; {remedy}"
             )
     return points
 

@@ -1,0 +1,1 @@
+"""Yours: an implementation that one YAML file in its own repository describes."""

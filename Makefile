@@ -19,6 +19,9 @@ REFERENCE ?=
 JOBS ?= 1
 RETRIES ?= 2
 PATIENCE ?= 1800
+PRECISION ?=
+# 1: torch.compile ours.
+COMPILE ?=
 PORT ?= 6006
 EXECUTOR ?= local
 SLURM_CONFIG ?= configs/slurm.yaml
@@ -33,6 +36,7 @@ FORMAT ?= terminal
 named = $(if $(filter file,$(origin $(1))),$(2),$($(1)))
 DEVICE ?= auto
 VARIANTS ?=
+PARTS ?=
 STUDY ?=
 SPEC ?=
 # Not from the environment, where some shells keep the host's name in it.
@@ -47,20 +51,21 @@ help:  ## list the targets
 
 setup: $(STAMP) torchssl  ## make .venv and get TorchSSL
 
-compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS ALGORITHMS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE EXECUTOR SLURM_CONFIG]
+compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS ALGORITHMS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE PRECISION COMPILE EXECUTOR SLURM_CONFIG]
 	@$(HARNESS) compare --labels '$(LABELS)' --profile '$(PROFILE)' --seeds '$(SEEDS)' \
 	    --implementations '$(IMPLEMENTATIONS)' --algorithms '$(ALGORITHMS)' \
 	    --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
 	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)' \
-	    --reference '$(REFERENCE)' --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)'
+	    --reference '$(REFERENCE)' --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)' \
+	    --precision '$(PRECISION)' $(if $(filter-out 0,$(COMPILE)),--compile)
 
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
 
-parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE ALGORITHM=mixmatch DATA_DIR RESULTS]
+parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE ALGORITHM=mixmatch DEVICE=cpu DATA_DIR RESULTS]
 	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
-	    --algorithm '$(ALGORITHM)'
+	    --algorithm '$(ALGORITHM)' --device '$(call named,DEVICE,cpu)'
 
 report: $(STAMP)  ## write report.html again, and all else that the runs give: [PROFILE RESULTS]
 	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'
@@ -99,6 +104,10 @@ try: setup  ## your implementation for a moment, and what its file lacks: SPEC=c
 new-spec: $(STAMP)  ## write a file that describes an implementation, to begin with: [SPEC=compare.yaml]
 	@$(HARNESS) new-spec --spec '$(or $(SPEC),compare.yaml)'
 
+gpu-check: setup  ## the first minutes on a GPU, and a page of what they showed: [PROFILE PARTS VARIANTS DATA_DIR RESULTS]
+	@$(HARNESS) gpu-check --profile '$(PROFILE)' --parts '$(PARTS)' --variants '$(VARIANTS)' \
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+
 study: $(STAMP)  ## one recipe of ours varied: NAME=<study>, none lists them [LABELS SEEDS ITERATIONS JOBS DATA_DIR RESULTS]
 	@$(HARNESS) study --name '$(NAME)' --labels '$(call named,LABELS)' \
 	    --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' --data-dir '$(DATA_DIR)' \
@@ -135,4 +144,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: try new-spec publish help setup compare status tensorboard table parity report bench verify diff accuracy-check study test check clean torchssl
+.PHONY: try new-spec publish help setup compare status tensorboard table parity report bench gpu-check verify diff accuracy-check study test check clean torchssl

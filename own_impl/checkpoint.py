@@ -101,6 +101,7 @@ def _lay_out_as_weights(optimizer: torch.optim.SGD) -> None:
 # What may differ when a run goes on: where it writes and computes, when it is evaluated.
 _FREE = {"out", "resume", "device", "epochs", "iterations", "iterations_per_epoch"}
 _FREE |= {"eval_every", "eval_at", "eval_batch_size", "checkpoint_every", "deterministic"}
+_FREE |= {"memory_format"}
 
 
 def _settings(model: Model) -> dict[str, Any]:

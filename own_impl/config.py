@@ -116,7 +116,14 @@ class Config(BaseModel):
     # The machine
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA where it is")
     precision: Literal["fp32", "tf32", "bf16"] = Field(
-        "fp32", description="arithmetic: fp32 (in full), tf32 (CUDA only) or bf16 (autocast)"
+        "fp32",
+        description="arithmetic: fp32 (in full), tf32 (CUDA only: TF32 convolutions, as torch does "
+        "by itself) or bf16 (autocast)",
+    )
+    memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
+        "auto",
+        description="order of images and weights in a GPU's memory; auto: contiguous for fp32, "
+        "else channels_last",
     )
     compile: bool = Field(
         False, description="torch.compile the network: a minute at first, faster steps after"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,9 @@ Labels = NDArray[np.int64]
 # Per channel, of CIFAR-10's training images; TorchSSL uses these for every 'cifar10' folder.
 MEAN = np.array([125.3, 123.0, 113.9]) / 255
 STD = np.array([63.0, 62.1, 66.7]) / 255
+
+
+DOWNLOAD_SECONDS = 60.0  # that a server may be silent for
 
 
 class DataError(Exception):
@@ -159,7 +163,8 @@ def _layout(root: Path) -> tuple[Images, Labels, Images, Labels]:
 def _cifar10() -> tuple[Images, Labels, Images, Labels]:
     from torchvision.datasets import CIFAR10
 
-    root = "data"
+    root, before = "data", socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_SECONDS)  # torchvision would wait for ever
     try:
         return _arrays(CIFAR10(root, train=True, download=True), CIFAR10(root, train=False))
     except (RuntimeError, OSError) as error:
@@ -167,6 +172,8 @@ def _cifar10() -> tuple[Images, Labels, Images, Labels]:
             f"--dataset cifar10: not in ./data and not to be had ({error}); "
             "name a folder with --data-dir"
         ) from error
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _arrays(train: Any, test: Any) -> tuple[Images, Labels, Images, Labels]:

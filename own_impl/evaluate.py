@@ -55,11 +55,12 @@ class Evaluator:
 @torch.no_grad()
 def logits(
     network: nn.Module, images: Images, batch_size: int, device: torch.device
-) -> NDArray[np.float32]:
-    """What the network says of each image (N, H, W, 3) uint8; shape (N, classes)."""
+) -> NDArray[np.floating]:
+    """What the network says of each image (N, H, W, 3) uint8, in its own type; (N, classes)."""
     network.eval()
+    dtype = next(network.parameters()).dtype
     inputs = torch.split(normalise(channels_first(images).to(device)), batch_size)
-    return np.asarray(torch.cat([network(x).float().cpu() for x in inputs]).numpy())
+    return np.asarray(torch.cat([network(x.to(dtype)).cpu() for x in inputs]).numpy())
 
 
 @contextmanager

@@ -6,12 +6,15 @@ import ctypes
 import os
 import platform
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from own_impl.config import Config
 from own_impl.data import DataError
+from own_impl.network import memory_format
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 MOST = 2**31 - 1
@@ -29,13 +32,38 @@ def prepare(config: Config) -> torch.device:
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = not config.deterministic
         torch.backends.cudnn.deterministic = config.deterministic
-        float32 = "tf32" if config.precision == "tf32" else "ieee"
-        torch.backends.cuda.matmul.fp32_precision = float32
-        # torch's own default here is tf32.
-        torch.backends.cudnn.conv.fp32_precision = float32  # type: ignore[attr-defined]
+        # tf32 is torch's own arithmetic, which a reference has that sets nothing: convolutions in
+        # TF32, matrix products in full.
+        torch.backends.cuda.matmul.fp32_precision = "ieee"
+        convolutions = "tf32" if config.precision == "tf32" else "ieee"
+        torch.backends.cudnn.conv.fp32_precision = convolutions  # type: ignore[attr-defined]
+        memory_format.choose(config.memory_format, config.precision)
     else:
         _keep_freed_memory()
     return device
+
+
+def arithmetic(config: Config, device: torch.device) -> str:
+    """In what the network's passes are computed, as torch itself says where it decides."""
+    if config.precision == "bf16" or device.type == "cpu":
+        return config.precision
+    convolutions: str = torch.backends.cudnn.conv.fp32_precision  # type: ignore[attr-defined]
+    return "tf32" if convolutions == "tf32" else "fp32"
+
+
+@contextmanager
+def products_as_convolutions(config: Config) -> Iterator[None]:
+    """Matrix products in TF32 too, where the settings ask for its convolutions."""
+    products = torch.backends.cuda.matmul
+    if config.precision != "tf32":
+        yield
+        return
+    before = products.fp32_precision
+    products.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        products.fp32_precision = before
 
 
 def notice(config: Config, device: torch.device) -> str | None:

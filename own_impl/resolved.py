@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from own_impl import machine
 from own_impl.algorithms import mixmatch
 from own_impl.config import Config
 from own_impl.data import Data
@@ -16,7 +17,10 @@ MIXUP_COEFFICIENTS = {"batch": "per batch", "paper": "per example"}
 def resolved(config: Config, data: Data, model: Model) -> dict[str, Any]:
     """For the first line of metrics.jsonl; optimiser values as the optimiser holds them."""
     decayed, _ = model.optimizer.param_groups
-    shared = {
+    device = next(model.network.parameters()).device
+    # On a CPU there is one float32, that of the settings.
+    computed = {"precision": machine.arithmetic(config, device)} if device.type != "cpu" else {}
+    shared = computed | {
         "lr": decayed["lr"],
         "momentum": decayed["momentum"],
         "nesterov": decayed["nesterov"],

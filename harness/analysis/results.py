@@ -61,7 +61,7 @@ def read(folder: Path) -> Results:
 def _ladders(folder: Path, runs: Sequence[Run]) -> dict[str, Ladder | None]:
     """Of the algorithms beside the default one that have runs there."""
     found = {algorithms.recorded(run.manifest.settings) for run in runs} - {algorithms.DEFAULT}
-    return {name: checklist.read(folder, name) for name in sorted(found)}
+    return {name: checklist.read(folder, checklist.file_of(name)) for name in sorted(found)}
 
 
 def load_all(results: Path) -> list[Run]:

@@ -40,13 +40,15 @@ def check(run: Run, log: str, stray: str) -> list[Item]:
     items = [Item("log", log, "" if run.points else "log.file, log.reader", True)]
     items.append(_evaluations(run))
     facts = run.manifest.facts
-    if facts is not None and facts.torch_version:  # else nothing was seen, and the failure says why
+    is_done = run.status is Status.DONE
+    if facts is not None and (is_done or facts.torch_version):  # else the failure says why
         proofs = levels.of_run(run, None)
         for rung, proof in proofs.items():
-            is_shown = proof.level is Level.SHOWN
+            is_known = proof.level in (Level.SHOWN, Level.DEPARTS)
             name = f"{rung} {NAMES[rung]}" if rung else NAMES[rung]
             found = f"{proof.level}: {proof.text}" if proof.text else proof.level.value
-            items.append(Item(name, found, "" if is_shown else KEYS[rung], rung in REQUIRED))
+            key = "" if is_known and (rung != 3 or proof.level is Level.SHOWN) else KEYS[rung]
+            items.append(Item(name, found, key, rung in REQUIRED))
     if stray:
         key = "pass the setting in run.arguments, or declare it in differs"
         items.append(Item("as asked", stray, key, True))

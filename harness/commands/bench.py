@@ -12,7 +12,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,8 +33,12 @@ from harness.runs.files import write_text
 SCHEMA = 2
 LABELS = 40  # what the labelled images are makes no step slower
 VARIANTS = ("fp32", "tf32", "bf16")
-DEFAULT_VARIANTS = {"cpu": ("fp32",), "cuda": ("fp32", "tf32", "bf16")}
-SUFFIX = "+compile"
+COMPILE = "compile"
+FORMATS = ("contiguous", "channels_last")
+DEFAULT_VARIANTS = {
+    "cpu": ("fp32",),
+    "cuda": ("fp32", "tf32", "tf32+compile", "bf16", "bf16+compile"),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def run(question: BenchQuestion, terminal: Terminal) -> None:
         lost.append(f"{reference.name}: {missing}")
         terminal.say(f"{lost[0]}; timing ours alone")
     else:
-        timed.append(_reference(question, reference, device))
+        timed += _reference(question, reference, device)
     blocks, failed = _blocks(question, timed, request, terminal)
     lost += failed
     if not blocks:
@@ -136,25 +140,40 @@ def _block(one: Timed, request: Request, folder: Path) -> dict[str, Any]:
 def _ours(question: BenchQuestion, device: str) -> list[Timed]:
     """Ours in each variant that is asked for. Raises BadInput for an unknown one."""
     variants = question.variants or DEFAULT_VARIANTS[device]
-    if unknown := [v for v in variants if v.removesuffix(SUFFIX) not in VARIANTS]:
-        raise BadInput(
-            f"VARIANTS {unknown[0]}: unknown; use {', '.join(VARIANTS)}, each also with {SUFFIX}"
-        )
     own = registry.create("own")
-    return [
-        Timed(own, v, _timing(question, v.removesuffix(SUFFIX), v.endswith(SUFFIX)))
-        for v in variants
-    ]
+    return [Timed(own, variant, _timing(question, variant)) for variant in variants]
 
 
-def _reference(question: BenchQuestion, reference: Implementation, device: str) -> Timed:
+def _timing(question: BenchQuestion, variant: str) -> Timing:
+    """`tf32+compile+contiguous`: a precision, and what else is asked. Raises BadInput."""
+    precision, *more = variant.split("+")
+    orders = [part for part in more if part in FORMATS]
+    if precision not in VARIANTS or len(orders) > 1 or {*more} - {COMPILE, *FORMATS}:
+        raise BadInput(
+            f"VARIANTS {variant}: unknown; use {', '.join(VARIANTS)}, each also with +{COMPILE}, "
+            f"+{' or +'.join(FORMATS)}"
+        )
+    return Timing(
+        question.discard,
+        question.iterations,
+        precision,
+        COMPILE in more,
+        orders[0] if orders else "auto",
+    )
+
+
+def _reference(question: BenchQuestion, reference: Implementation, device: str) -> list[Timed]:
+    """In each number of loader processes that is worth timing, a comparison's first."""
     # It knows one precision only: torch's own, which on CUDA convolves in tf32.
     variant = "fp32, tf32 convolutions" if device == "cuda" else "fp32"
-    return Timed(reference, variant, _timing(question, "fp32", False))
-
-
-def _timing(question: BenchQuestion, precision: str, compiled: bool) -> Timing:
-    return Timing(question.discard, question.iterations, precision, compiled)
+    timing = Timing(question.discard, question.iterations)
+    chosen, *others = reference.loader_workers(device) or (None,)
+    if not others:
+        return [Timed(reference, variant, timing)]
+    return [
+        Timed(reference, f"{variant}, loaders x{n}", replace(timing, workers=n))
+        for n in (chosen, *others)
+    ]
 
 
 def _result(
@@ -176,7 +195,7 @@ def _result(
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "hardware": {
             "device": request.device,
-            "gpu": first["device"] if request.device == "cuda" else None,
+            "gpu": _device(blocks) if request.device == "cuda" else None,
             "cpu": processor.name(),
             "cores": os.cpu_count(),
             "threads": first["threads"],
@@ -198,6 +217,14 @@ def _result(
             for one, measured in blocks.items()
         ],
     }
+
+
+def _device(blocks: dict[Timed, list[dict[str, Any]]]) -> str | None:
+    """As the first child that names it does; None where none of those that were timed do."""
+    named = (
+        block["device"] for several in blocks.values() for block in several if "device" in block
+    )
+    return next(named, None)
 
 
 def _commit_of_reference(blocks: dict[Timed, list[dict[str, Any]]]) -> str:

@@ -18,6 +18,7 @@ from harness.commands import accuracy_check
 from harness.commands import bench as bench_command
 from harness.commands import compare as compare_command
 from harness.commands import diff as diff_command
+from harness.commands import gpu_check as gpu_check_command
 from harness.commands import parity as parity_command
 from harness.commands import publish as publish_command
 from harness.commands import status as status_command
@@ -102,6 +103,12 @@ def compare(
     executor: Annotated[str, typer.Option(help="local, or slurm: an array job")] = "local",
     slurm_config: Annotated[Path, typer.Option(help="what is asked of the cluster")] = CONFIGS
     / "slurm.yaml",
+    precision: Annotated[
+        str, typer.Option(help="of ours: fp32, tf32 or bf16; empty: the reference's own")
+    ] = "",
+    compiled: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="torch.compile ours")
+    ] = False,
 ) -> None:
     """Train all implementations on identical terms, then write table and figure.
 
@@ -123,6 +130,8 @@ def compare(
         jobs=jobs,
         limits=Limits(retries=retries, patience=patience),
         slurm=slurm.read_settings(slurm_config) if executor == "slurm" else None,
+        precision=precision,
+        compiled=compiled,
         reference=Path(reference) if reference else None,
         algorithms=arguments.names(algorithms),
     )
@@ -162,10 +171,12 @@ def parity(
     algorithm: Annotated[
         str, typer.Option(help=f"one of {' '.join(known_algorithms())}")
     ] = DEFAULT_ALGORITHM,
+    device: Annotated[str, typer.Option(help="cpu, cuda or auto: where both answer")] = "cpu",
 ) -> None:
     """Climb the ladder: prove that our FixMatch and TorchSSL are comparable, rung by rung.
 
-    Runs on the CPU in minutes and writes parity.json; exit code 1 if a rung does not hold.
+    Runs on the CPU in minutes and writes parity.json (on CUDA parity-cuda.json); exit code 1 if a
+    rung does not hold.
 
     Example: python -m harness parity --profile quick
     """
@@ -176,6 +187,7 @@ def parity(
         data_dir=Path(data_dir) if data_dir else None,
         results=results,
         algorithm=algorithm,
+        device=device,
     )
     parity_command.climb(asked, Terminal())
 
@@ -359,6 +371,40 @@ def bench_(
         data_dir=Path(data_dir) if data_dir else None,
     )
     bench_command.run(question, Terminal())
+
+
+@app.command("gpu-check")
+def check_gpu(
+    profile: ProfileOption = "auto",
+    data_dir: Annotated[str, typer.Option(help="as for compare")] = "",
+    results: ResultsOption = Path("results"),
+    parts: Annotated[
+        str, typer.Option(help=f"any of {' '.join(gpu_check_command.LIMITS)}; empty: all")
+    ] = "",
+    variants: Annotated[str, typer.Option(help="as for bench")] = "",
+    seconds: Annotated[
+        float, typer.Option(min=1, help="in which all of it ends")
+    ] = gpu_check_command.SECONDS,
+) -> None:
+    """The first minutes on a GPU: does all of it work there, and how fast.
+
+    Versions, the tests of a GPU, the ladder on it, some iterations of both sides, a resumption of
+    each, a short benchmark. Writes gpu-check.md; needs no network; exit code 3 without a GPU.
+
+    Example: python -m harness gpu-check
+    """
+    named = tuple(arguments.names(parts)) or tuple(gpu_check_command.LIMITS)
+    if unknown := [name for name in named if name not in gpu_check_command.LIMITS]:
+        raise BadInput(f"PARTS {unknown[0]}: unknown; use {' '.join(gpu_check_command.LIMITS)}")
+    question = gpu_check_command.GpuQuestion(
+        profile=profile,
+        results=results,
+        data_dir=Path(data_dir) if data_dir else None,
+        parts=named,
+        variants=tuple(arguments.names(variants)),
+        seconds=seconds,
+    )
+    gpu_check_command.run(question, Terminal())
 
 
 @app.command(name="study")

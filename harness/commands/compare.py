@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.commands import ending, table
 from harness.commands.plan import Means, Plan
 from harness.commands.terminal import Terminal
-from harness.experiment import algorithms, contender
+from harness.experiment import algorithms, arithmetic, contender
 from harness.experiment.opening import Experiment, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
@@ -44,6 +44,8 @@ class CompareQuestion:
     slurm: Settings | None = None  # None: on this machine
     reference: Path | None = None  # a results folder with finished runs of the reference
     reuse: Path | None = None  # a results folder with finished runs of anyone, where they are these
+    precision: str = ""  # '': the profile's
+    compiled: bool = False
     published: Path = PUBLISHED  # what the accuracies are held against at the end
     algorithms: Sequence[str] = (algorithms.DEFAULT,)  # with which each contender is trained
 
@@ -72,6 +74,8 @@ class CompareQuestion:
             "RESULTS": str(self.results),
             "JOBS": str(self.jobs),
             "EXECUTOR": "slurm" if self.slurm else "local",
+            "PRECISION": self.precision,
+            "COMPILE": "1" if self.compiled else "",
         }
         return {name: value for name, value in given.items() if value != DEFAULTS.get(name, "")}
 
@@ -85,13 +89,15 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
     sides = [registry.create(name) for name in question.contenders]
     experiment = _open(question)
     profile, folder = experiment.profile, question.results / experiment.profile.name
+    options = arithmetic.asked(question.precision, question.compiled, experiment.device)
     terminal.say(str(experiment))
     with only_one(folder, terminal.say):
         plan = Plan(folder, experiment.device, question.means, terminal)
         runs = RunsFolder(folder / "runs")
         for labels in question.labels:
             for seed in question.seeds:
-                request = Request(profile, experiment.dataset, labels, seed, experiment.device)
+                terms = (profile, experiment.dataset, labels, seed, experiment.device)
+                request = Request(*terms, options)
                 for side in sides:
                     plan.add(runs, side, side.asked(request))
         plan.check_terms()
@@ -101,7 +107,7 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
                 plan.take(question.reference, contender.reference_with(algorithm))
         if question.reuse is not None:
             plan.reuse(question.reuse)
-        space.check(folder, profile, len(plan.todo), question.jobs)
+        space.check(folder, profile, len(plan.todo), question.jobs, plan.shared_memory)
         plan.show()
         plan.put_away()
         try:

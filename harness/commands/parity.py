@@ -9,8 +9,8 @@ from pathlib import Path
 
 from harness.commands.terminal import Terminal
 from harness.errors import CheckFailed
-from harness.experiment import algorithms
-from harness.experiment.opening import open_experiment
+from harness.experiment import algorithms, gpu
+from harness.experiment.opening import chosen_device, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
 from harness.parity import checklist, ladder
@@ -32,24 +32,28 @@ class LadderQuestion:
     data_dir: Path | None
     results: Path
     algorithm: str = algorithms.DEFAULT
+    device: str = "cpu"
 
 
 def climb(asked: LadderQuestion, terminal: Terminal) -> None:
     """The eight rungs of one profile, on the CPU whatever the profile needs for training.
 
+    With `device` cuda on the GPU, beside what the CPU's ladder leaves: `parity-cuda.json`.
+
     Raises CheckFailed if one does not hold, Incomplete without the reference, BadInput.
     """
     algorithm = algorithms.of(asked.algorithm, "ALGORITHM")
+    device = chosen_device(asked.device)
     experiment = open_experiment(
-        asked.profile, data_dir=asked.data_dir, labels=[asked.labels], device="cpu"
+        asked.profile, data_dir=asked.data_dir, labels=[asked.labels], device=device
     )
     profile, dataset = experiment.profile, experiment.dataset
     mine = registry.create(registry.under("own", algorithm.name))
     reference = registry.reference(algorithm.name)
-    request = Request(profile, dataset, asked.labels, asked.seed, "cpu").under(algorithm.name)
+    request = Request(profile, dataset, asked.labels, asked.seed, device).under(algorithm.name)
     terminal.say(
         f"Profile {profile.name} ({experiment.why}), data {dataset.name}, seed {asked.seed}, on "
-        "the CPU"
+        f"the {'GPU' if device == 'cuda' else 'CPU'}"
     )
     began = time.monotonic()
     found = ladder.climb(mine, reference, request, terminal.say)
@@ -64,17 +68,19 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
     is_default = algorithm.name == algorithms.DEFAULT
     if not is_default:
         about["algorithm"] = algorithm.name
-    checklist.write(folder, profile.name, about, found.rungs, algorithm.name)
+    if device == "cuda":
+        about["device"] = gpu.name()
+    file = checklist.file_of(algorithm.name, device)
+    checklist.write(folder, profile.name, about, found.rungs, file)
     step = "own step" if is_default else f"own {algorithm.title} step"
     caption = f"profile {profile.name}, {dataset.name}: {step} against TorchSSL's on equal batches"
     drawn = step_drift.step_drift(found.drift, caption)
+    figure = f"{FIGURE}-cuda" if device == "cuda" else FIGURE
     for kind in ("svg", "png"):
-        name = FIGURE if is_default else f"{FIGURE}-{algorithm.name}"
+        name = figure if is_default else f"{figure}-{algorithm.name}"
         write_bytes(folder / f"{name}.{kind}", render(drawn, kind))
     show(found.rungs, terminal)
-    terminal.say(
-        f"  {folder / checklist.file_of(algorithm.name)}, {time.monotonic() - began:.0f} s"
-    )
+    terminal.say(f"  {folder / file}, {time.monotonic() - began:.0f} s")
     lacking = [rung for rung in found.rungs if not rung.holds]
     if lacking:
         first = next((rung for rung in lacking if rung.broken), lacking[0])

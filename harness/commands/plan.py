@@ -10,10 +10,11 @@ from pathlib import Path
 from harness.analysis.results import load_all
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
+from harness.experiment import gpu
 from harness.implementations import registry
 from harness.implementations.interface import REPOSITORY, Implementation, Request
 from harness.implementations.source import commit_here, why_no_commit
-from harness.parity import judge, preflight
+from harness.parity import job, judge, preflight
 from harness.runs import cluster, earlier, origin, taking, train
 from harness.runs.attempt import Limits
 from harness.runs.execution import pool, processor
@@ -108,6 +109,14 @@ class Plan:
         """Those that are not done."""
         return [entry for entry in self.entries if not entry.is_done]
 
+    @property
+    def shared_memory(self) -> int:
+        """Bytes of /dev/shm that one of the runs that are to be done asks for, at most."""
+        if self.means.slurm is not None:  # of the cluster's nodes nothing is known here
+            return 0
+        able = [e.planned for e in self.todo if e.planned.side.unavailable() is None]
+        return max((planned.side.shared_memory(planned.request) for planned in able), default=0)
+
     def show(self) -> None:
         """Notices, and what is to be done with about how long it takes."""
         for notice in self._notices():
@@ -167,9 +176,12 @@ class Plan:
                 self.terminal.say(f"{entry.planned.title}: {why}; kept in {kept}")
 
     def refuse(self) -> list[Entry]:
-        """Climb rungs 1-4 for all that is to be trained; the runs that break one are not."""
+        """Climb rungs 1-4 for all that is to be trained; the runs that break one are not.
+
+        On a cluster each job does so itself: the device that its run asks for is there.
+        """
         by_run = {entry.planned: entry for entry in self.todo}
-        if not by_run:
+        if not by_run or self.means.slurm is not None:
             return []
         done = [run for run in load_all(self.folder) if run.status is Status.DONE]
         evidence = [(run.key, run.evidence) for run in done]
@@ -184,13 +196,19 @@ class Plan:
         todo = [entry.planned for entry in self.todo if entry not in refused]
         means = self.means
         if means.slurm is not None:
-            cluster.run_all(self.folder, todo, means.limits, means.slurm, self.terminal)
+            work = job.train_and_judge
+            cluster.run_all(self.folder, todo, means.limits, means.slurm, self.terminal, work)
             return
         tasks = [partial(train.train, planned, self.terminal, means.limits) for planned in todo]
         pool.run_all(tasks, pool.slots(means.jobs, self.device))
 
     def judge(self) -> None:
-        """Judge the final weights of each run that is done and has not been judged."""
+        """Judge the final weights of each run that is done and has not been judged.
+
+        A job of a cluster does so itself.
+        """
+        if self.means.slurm is not None and self.device == "cuda" and not gpu.is_there():
+            return
         for entry in self.entries:
             judge.judge(entry.planned, self.terminal.say)
 
@@ -217,8 +235,7 @@ class Plan:
         import torch
 
         commit = commit_here()
-        named = torch.cuda.get_device_name() if self.device == "cuda" else "cpu"
-        now = {"torch": str(torch.__version__), "device": named}
+        now = {"torch": str(torch.__version__), "device": self._device_name()}
         if self.device == "cpu":  # where they change the order of sums, and so the numbers
             now |= {
                 "threads": str(processor.threads(self.means.jobs)),
@@ -240,11 +257,27 @@ class Plan:
                 f"git tells no commit of this checkout ({why}); runs made now are recorded "
                 "without one"
             )
+        if shared := self._shared_gpus():
+            lines.append(shared)
         for key, value in now.items():
-            if others := sorted(found[key] - {value}):
+            if value and (others := sorted(found[key] - {value})):
                 made = f"made with {key} {', '.join(others)}"
                 lines.append(f"finished runs here were {made}, now it is {value}")
         return lines
+
+    def _device_name(self) -> str:
+        """As runs made now would record it; '' where that is not known here."""
+        if self.device == "cpu":
+            return "cpu"
+        return gpu.name() if self.means.slurm is None else ""
+
+    def _shared_gpus(self) -> str:
+        """That there are fewer GPUs than runs at once; '' where that is not so."""
+        jobs = self.means.jobs
+        if self.device != "cuda" or self.means.slurm is not None or jobs <= (there := gpu.count()):
+            return ""
+        gpus = "1 GPU is" if there == 1 else f"{there} GPUs are"
+        return f"JOBS {jobs}: {gpus} here, which runs share; their times say little"
 
 
 def _work(entry: Entry) -> str:

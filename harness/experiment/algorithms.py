@@ -16,7 +16,7 @@ FIELDS = (
     "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
 )  # fmt: skip
 # Of our side alone: what a study asks is held against it.
-OWN_FIELDS = ("use_ema", "precise_bn", "interleave", "labelled_in_pool", "threads")
+OWN_FIELDS = ("use_ema", "precise_bn", "interleave", "labelled_in_pool", "threads", "compile")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -31,6 +33,8 @@ from harness.experiment.data_layout import (
     read_batch,
 )
 from harness.experiment.fingerprints import data_sha256
+
+DOWNLOAD_SECONDS = 60.0  # that a server may be silent for
 
 # Fingerprints that have a name. Any other data set is called data-<first 12 digits>.
 KNOWN_FINGERPRINTS = {
@@ -269,6 +273,17 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
+@contextmanager
+def _answers_within(seconds: float) -> Iterator[None]:
+    """A server that says nothing for so long is an error: torchvision would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
 def _download_cifar10(root: Path) -> None:
     """Unless it is there. Raises BadInput for files that are not CIFAR-10's: they may be wanted."""
     from torchvision.datasets import CIFAR10
@@ -278,7 +293,8 @@ def _download_cifar10(root: Path) -> None:
             if found:
                 raise BadInput(_others(path, "cifar10", f"md5 {found}", known))
         root.mkdir(parents=True, exist_ok=True)
-        CIFAR10(str(root), train=True, download=True)
+        with _answers_within(DOWNLOAD_SECONDS):
+            CIFAR10(str(root), train=True, download=True)
     except (RuntimeError, OSError) as error:
         raise BadInput(
             f"cifar10 could not be downloaded ({error}); put 'cifar-10-batches-py' into a folder "

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BadInput
+from harness.experiment import gpu, split
 from harness.experiment import profile as profiles
-from harness.experiment import split
 from harness.experiment.data import Dataset, open_dataset
 from harness.experiment.profile import Profile
 
@@ -45,7 +45,7 @@ def open_experiment(
     `device` is the one that is to train; '': this machine's, as the profile needs it.
     Raises BadInput for whatever cannot be had, before anything is written.
     """
-    name, why = profiles.resolve_auto(name)
+    name, why = profiles.resolve_auto(name, device)
     return open_on(profiles.load(name, iterations), data_dir, labels, device, why)
 
 
@@ -61,7 +61,7 @@ def open_on(
     dataset = open_dataset(profile.data, data_dir)
     for count in labels:
         split.check_labels(count, dataset)
-    return Experiment(profile, dataset, device, why)
+    return Experiment(profile.on(device), dataset, device, why)
 
 
 def device_here(profile: Profile) -> str:
@@ -70,7 +70,8 @@ def device_here(profile: Profile) -> str:
         return "cuda"
     if profile.requires_cuda:
         raise BadInput(
-            f"PROFILE {profile.name}: needs CUDA, and there is none here; use PROFILE=quick"
+            f"PROFILE {profile.name}: needs CUDA, and there is none here{_why_none()}; use "
+            "PROFILE=quick"
         )
     return "cpu"
 
@@ -81,12 +82,15 @@ def chosen_device(asked: str) -> str:
         raise BadInput(f"DEVICE {asked}: unknown; use auto, cpu or cuda")
     there = has_cuda()
     if asked == "cuda" and not there:
-        raise BadInput("DEVICE cuda: torch finds no CUDA device here; use DEVICE=cpu")
+        raise BadInput(f"DEVICE cuda: torch finds no CUDA device here{_why_none()}; use DEVICE=cpu")
     return "cuda" if there and asked != "cpu" else "cpu"
 
 
 def has_cuda() -> bool:
     """Whether torch finds a CUDA device on this machine."""
-    import torch
+    return gpu.is_there()
 
-    return torch.cuda.is_available()
+
+def _why_none() -> str:
+    lacks = gpu.lacking()
+    return f" ({lacks})" if lacks else ""

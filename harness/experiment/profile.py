@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.errors import BadInput
-from harness.experiment import algorithms, settings_file
+from harness.experiment import algorithms, gpu, settings_file
 from harness.experiment.settings_file import CONFIGS
 
 Selection = Literal["best", "last", "mean20", "median20"]
@@ -54,7 +54,7 @@ class Profile(BaseModel):
     weight_decay: float = Field(ge=0)
     ema_decay: float = Field(ge=0, lt=1)
     warmup: Literal[0]  # TorchSSL has no setting for it
-    precision: Literal["fp32"]  # TorchSSL knows no bf16
+    precision: Literal["fp32", "tf32"]  # TorchSSL knows no bf16; see `on`
     selection: Selection
     margin: ByLabels  # a mean difference between implementations below this is no difference
     tolerance: ByLabels  # what a mean over seeds may move by when code changes and nothing else
@@ -92,6 +92,16 @@ class Profile(BaseModel):
         section = self._section(algorithm).model_dump(exclude_none=True)
         shared = {k: v for k, v in settings.items() if not algorithms.why_foreign(k, algorithm)}
         return {"algorithm": algorithm, **shared, **section}
+
+    def on(self, device: str) -> Profile:
+        """With the arithmetic of that device: what torch does there of its own accord.
+
+        That is the reference's: on a CPU float32 in full, on CUDA convolutions in TF32. A profile
+        that needs CUDA has there what it says.
+        """
+        if device == "cuda" and self.requires_cuda:
+            return self
+        return self.model_copy(update={"precision": "tf32" if device == "cuda" else "fp32"})
 
     def departing(self, changes: Mapping[str, Any], algorithm: str = algorithms.DEFAULT) -> Profile:
         """The same profile with other values of some settings, checked like those of a file."""
@@ -160,12 +170,16 @@ def read(path: Path) -> Profile:
     return settings_file.read(path, Profile)
 
 
-def resolve_auto(name: str) -> tuple[str, str]:
-    """`auto` -> (profile, why), by what this machine has; any other name is itself."""
+def resolve_auto(name: str, device: str = "") -> tuple[str, str]:
+    """`auto` -> (profile, why), by what this machine has; any other name is itself.
+
+    `device`: the one that is to train, which may be another machine's.
+    """
     if name != "auto":
         return name, "as asked"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cifar10", f"CUDA is there ({torch.cuda.get_device_name()})"
-    return "quick", "no CUDA here"
+    if gpu.is_there():
+        return "cifar10", f"CUDA is there ({gpu.name()})"
+    if device == "cuda":
+        return "cifar10", "for GPUs that are not of this machine"
+    lacks = gpu.lacking()
+    return "quick", "no CUDA here" + (f": {lacks}" if lacks else "")

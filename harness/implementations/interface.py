@@ -33,6 +33,7 @@ from harness.implementations.reported import Facts, Point, Progress, Resolved
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DATA, LABELLED, INITIAL_WEIGHTS = "data", "labelled.npy", "initial.safetensors"
 FINAL_WEIGHTS = "final-ema.safetensors"
+NOISE = ".noise"  # in place of the judge's .npy: a text file with one number
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Request:
     """One run that is asked for.
 
     `options` are settings that only our side has, or that a profile pins because TorchSSL has no
-    other: a study's. A comparison's request has none.
+    other: a study's, and PRECISION and COMPILE of a comparison.
     """
 
     profile: Profile
@@ -92,6 +93,8 @@ class Timing:
     timed: int
     precision: str = "fp32"
     compiled: bool = False
+    memory_format: str = "auto"
+    workers: int | None = None  # of its loaders, see `loader_workers`; None: as a comparison has it
 
 
 class Implementation(ABC):
@@ -124,11 +127,19 @@ class Implementation(ABC):
 
     @property
     def departs(self) -> Mapping[str, Any]:
+        """`departs_on` a CPU."""
+        return self.departs_on("cpu")
+
+    def departs_on(self, device: str) -> Mapping[str, Any]:
         """Settings that it trains with in place of the profile's.
 
         What is `asked` of it has them, and rung 4 takes them as declared, of it and of nobody else.
         """
-        return {**self.fixed, **self.contender.changes}
+        return {**self.fixed_on(device), **self.contender.changes}
+
+    def fixed_on(self, device: str) -> Mapping[str, Any]:
+        """`fixed`, where it depends on the device."""
+        return self.fixed
 
     @property
     def differs(self) -> Mapping[str, Any]:
@@ -146,7 +157,12 @@ class Implementation(ABC):
 
     def asked(self, request: Request) -> Request:
         """What is asked of it where `request` is asked of all."""
-        return request.under(self.contender.algorithm).departing(self.departs)
+        request = request.under(self.contender.algorithm)
+        departs = self.departs_on(request.device)
+        options = {key: departs.get(key, value) for key, value in request.options.items()}
+        of_profile = {*Profile.model_fields, *algorithms.of(request.algorithm).settings}
+        changes = {key: value for key, value in departs.items() if key in of_profile}
+        return replace(request, options=options).departing(changes)
 
     def unavailable(self) -> str | None:
         """Why it cannot run here, in one line; None if it can."""
@@ -202,6 +218,18 @@ class Implementation(ABC):
         """
         return ""
 
+    def loader_workers(self, device: str) -> tuple[int, ...]:
+        """Numbers of loader processes worth timing, a comparison's first; (): no choice."""
+        return ()
+
+    def shared_memory(self, request: Request) -> int:
+        """Bytes of /dev/shm that a run holds at once."""
+        return 0
+
+    def keep_often(self) -> None:
+        """From now on ask for checkpoints as often as can be, to try how a stopped run goes on."""
+        return
+
     @abstractmethod
     def log(self, folder: Path) -> Path:
         """The log that it writes, in its own format; of several, the one written to last."""
@@ -246,7 +274,9 @@ class Implementation(ABC):
     ) -> Command | None:
         """Writes what `weights` say of `images` (.npy, (N, 32, 32, 3) uint8) to `out`.
 
-        `out`: .npy, (N, classes) float32. None: it cannot evaluate weights that are given to it.
+        `out`: .npy, (N, classes) float32, in the arithmetic of `profile.precision`; beside it, with
+        the suffix NOISE, by how much its logits may be off. None: it cannot evaluate weights that
+        are given to it.
         """
         return None
 

@@ -18,6 +18,7 @@ from harness.implementations.interface import (
     DATA,
     INITIAL_WEIGHTS,
     LABELLED,
+    NOISE,
     REPOSITORY,
     Command,
     Implementation,
@@ -68,6 +69,9 @@ class Own(Implementation):
     def resumes_at(self, folder: Path) -> int | None:
         return checkpoints.iteration(folder / "checkpoint.pt", "iteration")
 
+    def keep_often(self) -> None:
+        self.checkpoint_every = 1
+
     def declare_command(self, request: Request, folder: Path) -> Command:
         return _command("own_impl.answers.parity", self._options(request), "declare")
 
@@ -99,7 +103,9 @@ class Own(Implementation):
             "depth": profile.depth,
             "widen-factor": profile.widen_factor,
             "device": device,
+            "precision": profile.precision,
             "out": out.resolve(),
+            "noise": out.resolve().with_suffix(NOISE),
         }
         return _command("own_impl.answers.judge", options)
 
@@ -112,6 +118,7 @@ class Own(Implementation):
             "device": request.device,
             "precision": asked.precision,
             "compile": asked.compiled,
+            "memory-format": asked.memory_format,
             "discard": asked.discard,
             "timed": asked.timed,
             "json": TIMES,

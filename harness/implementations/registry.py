@@ -138,9 +138,9 @@ def reference(algorithm: str = algorithms.DEFAULT) -> Implementation:
     return create(contenders.reference_with(algorithm))
 
 
-def departs(name: str) -> Mapping[str, Any]:
+def departs(name: str, device: str = "cpu") -> Mapping[str, Any]:
     """The settings that the contender of that name declares to change; none if it is unknown."""
-    return create(name).departs if is_known(name) else {}
+    return create(name).departs_on(device) if is_known(name) else {}
 
 
 def entered() -> dict[str, Contender]:

@@ -76,6 +76,7 @@ class Facts(BaseModel):
     processor: str = ""
     stubs: tuple[str, ...] = ()  # modules that it imports and does not need
     proof: tuple[Proof, ...] = ()
+    loader_workers: int | None = None  # processes that prepare unlabelled images
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.experiment import algorithms, settings_file
 from harness.runs.files import write_text
 
-FILE = "parity.json"
+FILE, CUDA_FILE = "parity.json", "parity-cuda.json"
 SCHEMA = 1
 
 
@@ -87,19 +87,16 @@ def rung(number: int, name: str, checks: Sequence[Check], blocked: str = "") -> 
     )
 
 
-def file_of(algorithm: str) -> str:
-    """The name of an algorithm's file: `parity.json`, `parity-mixmatch.json`."""
-    return FILE if algorithm == algorithms.DEFAULT else f"parity-{algorithm}.json"
+def file_of(algorithm: str = algorithms.DEFAULT, device: str = "cpu") -> str:
+    """The name of a ladder's file: `parity.json`, `parity-mixmatch.json`, `parity-cuda.json`."""
+    parts = ["parity", *([] if algorithm == algorithms.DEFAULT else [algorithm])]
+    return "-".join([*parts, *([] if device == "cpu" else [device])]) + ".json"
 
 
 def write(
-    folder: Path,
-    profile: str,
-    about: dict[str, Any],
-    rungs: Sequence[Rung],
-    algorithm: str = algorithms.DEFAULT,
+    folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Rung], name: str = FILE
 ) -> None:
-    """Write `<folder>/parity.json`; `about` says of what and with what it was measured."""
+    """Write `<folder>/<name>`; `about` says of what and with what it was measured."""
     content = {
         "schema": SCHEMA,
         "profile": profile,
@@ -107,10 +104,9 @@ def write(
         **about,
         "rungs": [one.model_dump() for one in rungs],
     }
-    write_text(folder / file_of(algorithm), json.dumps(content, indent=1) + "\n")
+    write_text(folder / name, json.dumps(content, indent=1) + "\n")
 
 
-def read(folder: Path, algorithm: str = algorithms.DEFAULT) -> Ladder | None:
+def read(folder: Path, name: str = FILE) -> Ladder | None:
     """The ladder of a results folder; None if it was never climbed. Raises BadInput."""
-    path = folder / file_of(algorithm)
-    return settings_file.read_json(path, Ladder, "run 'make parity' again")
+    return settings_file.read_json(folder / name, Ladder, "run 'make parity' again")

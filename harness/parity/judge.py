@@ -6,6 +6,7 @@ Rung 5 of the ladder shows that its network and TorchSSL's are the same function
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,11 @@ from harness.errors import HarnessError, Incomplete
 from harness.experiment.data import read_images
 from harness.experiment.profile import Profile
 from harness.implementations import registry
-from harness.implementations.interface import FINAL_WEIGHTS, Command, Implementation, Request
+from harness.implementations.interface import (
+    FINAL_WEIGHTS,
+    NOISE,
+    Command,
+)
 from harness.runs import predictions
 from harness.runs.execution import child
 from harness.runs.folder import Planned, attempt_folder
@@ -26,12 +31,42 @@ JUDGE = "own"
 ASKED, ANSWER = "judged-images.npy", "judged.npy"
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Logits (N, classes), and by how much a difference of two of them may be off."""
+
+    logits: NDArray[np.float32]
+    noise: float
+
+    @property
+    def close(self) -> int:
+        """Images whose two likeliest classes are nearer to each other than that."""
+        if self.logits.shape[1] < 2:
+            return 0
+        second, first = np.partition(self.logits, -2, axis=1)[:, -2:].T
+        return int((first - second < self.noise).sum())
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The likeliest of each image."""
+        likeliest: NDArray[np.int64] = self.logits.argmax(axis=1)
+        return likeliest
+
+
 def logits(
     profile: Profile, weights: Path, images: NDArray[np.uint8], folder: Path, device: str
 ) -> NDArray[np.float32]:
-    """What the network of `profile` with `weights` says of images (N, 32, 32, 3): (N, classes).
+    """What `judged` says, without its noise. Raises Incomplete."""
+    return judged(profile, weights, images, folder, device).logits
 
-    The child works in `folder`, which is left as it was but for its output. Raises Incomplete.
+
+def judged(
+    profile: Profile, weights: Path, images: NDArray[np.uint8], folder: Path, device: str
+) -> Judged:
+    """What the network of `profile` with `weights` says of images (N, 32, 32, 3).
+
+    In the profile's arithmetic. The child works in `folder`, which is left as it was but for its
+    output. Raises Incomplete.
     """
     asked, answer = folder / ASKED, folder / ANSWER
     command = registry.create(JUDGE).judge_command(weights, asked, profile, device, answer)
@@ -40,74 +75,80 @@ def logits(
     return _ask(command, folder, images, str(weights))
 
 
-def _ask(
-    command: Command, folder: Path, images: NDArray[np.uint8], what: str
-) -> NDArray[np.float32]:
-    """The logits that `command` answers in `folder`, of `what`. Raises Incomplete."""
+def _ask(command: Command, folder: Path, images: NDArray[np.uint8], what: str) -> Judged:
+    """What `command` answers in `folder`, of `what`. Raises Incomplete."""
     asked, answer = folder / ASKED, folder / ANSWER
+    noise = answer.with_suffix(NOISE)
     try:
         np.save(asked, images)
         ended = child.run(command, folder)
         if ended.code != 0:
             raise Incomplete(f"{what}: cannot be judged: {ended.last_line}")
         found: NDArray[np.float32] = np.load(answer)
+        off = float(noise.read_text(encoding="ascii")) if noise.exists() else 0.0
     finally:
-        asked.unlink(missing_ok=True)
-        answer.unlink(missing_ok=True)
-    return found
-
-
-def judge_run(
-    run_folder: Path, attempt: Path, request: Request, side: Implementation
-) -> Predictions | None:
-    """Judge the final weights in `attempt` on the test set, and keep the predictions.
-
-    Those of a network of its own go through that network; where it says of none how, what it was
-    seen to predict at its last evaluation counts. None where there is neither. Raises Incomplete,
-    BadInput.
-    """
-    predicted = _predicted(attempt, request, side)
-    if predicted is None:
-        return None
-    found = Predictions(request.dataset.test_labels, predicted)
-    predictions.write(run_folder, found)
-    return found
-
-
-def _predicted(attempt: Path, request: Request, side: Implementation) -> NDArray[np.int64] | None:
-    """The class of each test image, (N,)."""
-    weights = attempt / FINAL_WEIGHTS
-    if weights.exists():
-        images = read_images(request.dataset).test
-        said = logits(request.profile, weights, images, attempt, request.device)
-        return _classes(said)
-    asked, answer = attempt / ASKED, attempt / ANSWER
-    command = side.own_judge_command(request, attempt, asked, answer)
-    if command is not None:
-        images = read_images(request.dataset).test
-        return _classes(_ask(command, attempt, images, str(attempt)))
-    seen = side.predicted(attempt)
-    if seen is not None and len(seen) != request.dataset.test_size:
-        raise Incomplete(f"{attempt}: {len(seen)} predictions of {request.dataset.test_size}")
-    return seen
-
-
-def _classes(logits: NDArray[np.float32]) -> NDArray[np.int64]:
-    classes: NDArray[np.int64] = logits.argmax(axis=1)
-    return classes
+        for path in (asked, answer, noise):
+            path.unlink(missing_ok=True)
+    return Judged(found, off)
 
 
 def judge(planned: Planned, say: Callable[[str], None]) -> None:
-    """Judge a finished run that has not been, if its final weights are still there."""
+    """Judge a finished run that has not been, if there is what can be judged.
+
+    Keeps its predictions, and in the manifest its accuracy with the number of images that are too
+    close to be told apart in the run's arithmetic.
+    """
     folder = planned.folder
     manifest = read_manifest(folder)
     if manifest is None or manifest.status is not Status.DONE or manifest.judged_top1 is not None:
         return
+    attempt = attempt_folder(folder, manifest.attempt)
     try:
-        attempt = attempt_folder(folder, manifest.attempt)
-        found = judge_run(folder, attempt, planned.request, planned.side)
+        predicted, close = _predicted(planned, attempt)
     except HarnessError as error:
         say(f"{planned.title}: not judged: {error}")
         return
-    if found is not None:
-        write_manifest(folder, manifest.model_copy(update={"judged_top1": found.top1}))
+    if predicted is None:
+        return
+    found = Predictions(planned.request.dataset.test_labels, predicted)
+    predictions.write(folder, found)
+    change = {"judged_top1": found.top1, "judged_close": close}
+    write_manifest(folder, manifest.model_copy(update=change))
+    if close:
+        say(
+            f"{planned.title}: judged {found.top1:.2f}; {close} of {len(found.targets)} test "
+            "images are too close to be told apart in its arithmetic"
+        )
+
+
+def _predicted(planned: Planned, attempt: Path) -> tuple[NDArray[np.int64] | None, int]:
+    """The class of each test image, (N,), and how many are too close to be told apart.
+
+    By the final weights; those of a network of its own go through that network; where it says of
+    none how, what it was seen to predict at its last evaluation counts. None where there is
+    neither. Raises Incomplete, BadInput.
+    """
+    side, request = planned.side, planned.request
+    weights = attempt / FINAL_WEIGHTS
+    if weights.exists():
+        images = read_images(request.dataset).test
+        profile = _as_it_computed(planned, attempt)
+        said = judged(profile, weights, images, attempt, request.device)
+        return said.classes, said.close
+    asked, answer = attempt / ASKED, attempt / ANSWER
+    command = side.own_judge_command(request, attempt, asked, answer)
+    if command is not None:
+        images = read_images(request.dataset).test
+        said = _ask(command, attempt, images, str(attempt))
+        return said.classes, said.close
+    seen = side.predicted(attempt)
+    if seen is not None and len(seen) != request.dataset.test_size:
+        raise Incomplete(f"{attempt}: {len(seen)} predictions of {request.dataset.test_size}")
+    return seen, 0
+
+
+def _as_it_computed(planned: Planned, attempt: Path) -> Profile:
+    """The run's profile, with the precision that it recorded itself."""
+    recorded = planned.side.settings(attempt).get("precision")
+    used = recorded.value if recorded is not None else planned.request.profile.precision
+    return planned.request.profile.model_copy(update={"precision": used})

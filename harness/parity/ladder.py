@@ -35,7 +35,7 @@ class Climb:
 
 
 def climb(mine: Implementation, reference: Implementation, request: Request, say: Say) -> Climb:
-    """All eight rungs for `request`, on the CPU.
+    """All eight rungs for `request`, on its device.
 
     Raises Incomplete where the reference cannot be had, draws no weights or cannot be judged.
     """
@@ -168,5 +168,6 @@ def _setting(field: str, mine: Evidence, theirs: Evidence, asked: Mapping[str, A
 def _judge(request: Request, asked: Path, folder: Path) -> tuple[Check, ...]:
     images = answers.load(asked / "judge.npz")["images"]
     weights = folder / "judged.safetensors"
-    logits = judge.logits(request.profile, weights, images, folder, "cpu")
+    in_full = request.profile.model_copy(update={"precision": "fp32"})  # as the step was answered
+    logits = judge.logits(in_full, weights, images, folder, request.device)
     return tuple(answers.judge(asked, folder, logits))

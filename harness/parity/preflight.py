@@ -106,10 +106,10 @@ def declare(sides: Sequence[Side], place: Path) -> list[Evidence]:
             side.facts(folder),
             side.settings(folder),
             failure,
-            side.departs,
+            side.departs_on(request.device),
             algorithm=side.contender.algorithm,
         )
-        for (side, _), folder, failure in zip(sides, folders, failures, strict=True)
+        for (side, request), folder, failure in zip(sides, folders, failures, strict=True)
     ]
 
 

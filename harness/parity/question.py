@@ -88,6 +88,7 @@ class Question:
     seed: int
     algorithm: str
     own: Mapping[str, Any]  # settings of the algorithm, by name
+    device: str = "cpu"
 
     @property
     def written(self) -> dict[str, Any]:
@@ -118,6 +119,7 @@ class Question:
             seed=request.seed,
             algorithm=request.algorithm,
             own=own | ({"threshold": 0.4} if "threshold" in own else {}),
+            device=request.device,
         )
 
 

@@ -144,7 +144,8 @@ def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list
 
     Rungs 1-4 of the ladder, by each side's own record: against what was asked for, and against the
     other runs of the same key, of which other values of the `varied` settings may be asked. Rung 8:
-    the accuracy that it logged last is the judge's.
+    the accuracy that it logged last is the judge's, but for images that are too close to be told
+    apart in the arithmetic of the run.
     """
     marked = []
     fit = [run for run in runs if not _difference(run, [], varied)]  # to be held against
@@ -171,7 +172,11 @@ def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     if difference := first_difference(run.evidence, asked, others):
         return str(difference)
     judged, logged = manifest.judged_top1, run.points[-1].top1 if run.points else None
-    close = HALF_AN_IMAGE if run.evidence.is_peer else HALF_A_TENTH
-    if judged is not None and logged is not None and abs(judged - logged) > close:
-        return f"rung 8, same judge: it logged {logged:.2f}, the judge finds {judged:.2f}"
-    return ""
+    if judged is None or logged is None:
+        return ""
+    close, images = manifest.judged_close or 0, sum(manifest.settings.get("test_class_counts", ()))
+    rounding = HALF_AN_IMAGE if run.evidence.is_peer else HALF_A_TENTH
+    if abs(judged - logged) <= rounding + 100 * close / max(1, images):
+        return ""
+    but = f" ({close} of {images} images are too close to be told apart)" if close else ""
+    return f"rung 8, same judge: it logged {logged:.2f}, the judge finds {judged:.2f}{but}"

@@ -154,6 +154,10 @@ def commands(comparison: Comparison) -> list[str]:
         options["ITERATIONS"] = str(iterations.pop())
     if comparison.data not in (profile.data, ""):
         options["DATA_DIR"] = f"<folder of {comparison.data}>"
+    if "bf16" in {run.manifest.settings.get("precision") for run in runs}:
+        options["PRECISION"] = "bf16"
+    if True in {run.manifest.settings.get("compile") for run in runs}:
+        options["COMPILE"] = "1"
     asked = " ".join(
         f'{name}="{value}"' if " " in value else f"{name}={value}"
         for name, value in options.items()

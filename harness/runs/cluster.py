@@ -28,19 +28,26 @@ EVERY_SECONDS = 2.0
 MOST_UNANSWERED = 30  # times in a row that the queue may not answer
 
 
-class Task:
-    """What a job does: one run, in a process of the cluster. It is pickled on its way there."""
+Work = Callable[[Planned, Watcher, Limits, threading.Event], None]
 
-    def __init__(self, planned: Planned, limits: Limits) -> None:
+
+class Task:
+    """What a job does: one run, in a process of the cluster. It is pickled on its way there.
+
+    `work`: a function of a module; it raises Incomplete when it is to end.
+    """
+
+    def __init__(self, planned: Planned, limits: Limits, work: Work) -> None:
         self.planned = replace(planned, folder=planned.folder.resolve())
         self.limits = limits
+        self.work = work
 
     def __call__(self) -> None:
         stop = threading.Event()
         # Cancelled, pre-empted or requeued: Slurm sends this to the child too.
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
         with suppress(Incomplete):
-            train(self.planned, Plain(), self.limits, stop=stop)
+            self.work(self.planned, Plain(), self.limits, stop)
 
     def checkpoint(self) -> DelayedSubmission:
         """Called by submitit at the time limit or before a pre-emption: the same again, later."""
@@ -55,11 +62,12 @@ def run_all(
     limits: Limits,
     settings: Settings,
     watcher: Watcher,
+    work: Work,
 ) -> None:
     """One array job for the runs that are in no queue yet; returns when all have left the queue.
 
-    `folder` is the comparison's. Interrupted, it leaves the jobs in the queue. Raises BadInput
-    where there is no Slurm.
+    `folder` is the comparison's, `work` what each job does. Interrupted, it leaves the jobs in the
+    queue. Raises BadInput where there is no Slurm.
     """
     by_name: dict[str, Planned] = {}
     for planned in plan:
@@ -71,7 +79,8 @@ def run_all(
     queued = slurm.queue(folder)
     for name in by_name.keys() & queued.keys():
         say(f"{name}: {queued[name]}, since an earlier comparison")
-    tasks = {name: Task(planned, limits) for name, planned in by_name.items() if name not in queued}
+    todo = {name: planned for name, planned in by_name.items() if name not in queued}
+    tasks = {name: Task(planned, limits, work) for name, planned in todo.items()}
     if tasks:
         ids = slurm.submit(folder, tasks, settings, [str(REPOSITORY)])
         say(f"Submitted {len(ids)} runs: job {ids[0].partition('_')[0]}")

@@ -37,11 +37,13 @@ BAD_INPUT = Failure("bad input", "put right what its last line names", False)
 _SAID = [
     (r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED|torch\.OutOfMemory",
      Failure("CUDA memory", "end what else uses the GPU, or use fewer JOBS", True)),
+    # Before the full disk: torch's own words for a full /dev/shm end with the kernel's for a disk.
+    (r"unable to allocate shared memory|unable to (write to|resize) file </torch_"
+     r"|insufficient shared memory|Bus error",
+     Failure("shared memory", "give /dev/shm more room (Docker: --shm-size)", True)),
     (r"No space left on device|Errno 28\b|Disk quota exceeded|Errno 122\b"
      r"|unexpected pos \d+ vs \d+|PytorchStreamWriter failed writing|iostream error",  # torch.save
      Failure("disk full", "free some space; 'make compare' then goes on", False)),
-    (r"insufficient shared memory|Bus error",
-     Failure("shared memory", "give /dev/shm more room (Docker: --shm-size)", True)),
     (r"Read-only file system|Errno 30\b|PermissionError",
      Failure("not writable", "make the results folder writable; 'make compare' then goes on",
              False)),

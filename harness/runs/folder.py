@@ -21,6 +21,7 @@ from harness.implementations.reported import Evidence, Point, Resolved
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, read_manifest
 
+UNSAID: dict[str, Any] = {"compile": False}  # what a run has whose manifest does not say
 START_SECONDS = 15.0  # what a child takes to load its libraries, about
 
 
@@ -43,7 +44,7 @@ class Run:
             manifest.implementation,
             manifest.facts,
             self.settings,
-            departs=registry.departs(manifest.implementation),
+            departs=registry.departs(manifest.implementation, manifest.device),
             asked=manifest.settings,
             algorithm=algorithms.recorded(manifest.settings),
             differs=self.differs,
@@ -116,7 +117,7 @@ def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) ->
     change, and between two algorithms what is either's own: a table never mixes.
     """
     side, request = planned.side, planned.request
-    asked = request_settings(request)
+    asked = UNSAID | request_settings(request)
     for path, manifest in done:
         same_split = (manifest.labels, manifest.seed) == (request.labels, request.seed)
         declared: set[str] = set()
@@ -126,7 +127,7 @@ def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) ->
                 request.algorithm, algorithms.recorded(manifest.settings)
             )
         for key, value in asked.items():
-            found = manifest.settings.get(key)
+            found = manifest.settings.get(key, UNSAID.get(key))
             if key in declared:
                 continue
             if found != value and (key != "split_sha256" or same_split):

@@ -82,12 +82,18 @@ class Manifest(BaseModel):
     facts: Facts | None = None
     evaluations: int | None = None  # in the log of a done run when it ended
     judged_top1: float | None = None  # of the final weights, by the one judge of both sides
+    judged_close: int | None = None  # test images too close to be told apart in its arithmetic
     own_commit: str = ""
     torchssl_commit: str = ""
     source_sha256: str = ""  # of the code that trained it; '' in manifests before it was kept
     taken: Taken | None = None  # not trained in this folder, but taken from another
     source_commit: str = ""  # of the source of one that a file describes
     spec_sha256: str = ""  # of that file, which is kept beside this one
+
+    @property
+    def device(self) -> str:
+        """cpu or cuda, as it recorded; cpu before it has."""
+        return "cpu" if self.facts is None or self.facts.device == "cpu" else "cuda"
 
     @property
     def is_abandoned(self) -> bool:

@@ -115,13 +115,17 @@ class Benchmark:
         return self._mean(bare, timed)
 
     def _arithmetic(self) -> dict[str, float]:
-        """What the bare passes have to compute, and what this device computes in a second."""
+        """What the bare passes have to compute, and what this device computes in a second.
+
+        A product in the arithmetic of the run's convolutions.
+        """
         counted = flops.of_passes(self.model.network, *self._inputs())
         dtype = torch.bfloat16 if self.config.precision == "bf16" else torch.float32
         side = SIDE[self.device.type]
         left, right = (torch.randn(side, side, device=self.device).to(dtype) for _ in range(2))
         product = partial(torch.mm, left, right)
-        fastest = min(self._mean(product, 1) for _ in range(PRODUCTS))
+        with machine.products_as_convolutions(self.config):
+            fastest = min(self._mean(product, 1) for _ in range(PRODUCTS))
         return {"flops": float(counted), "matmul_flops_per_second": 2 * side**3 / fastest}
 
     def _inputs(self) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from own_impl import machine
 from own_impl.algorithms import fixmatch, mixmatch
 from own_impl.algorithms.choice import algorithm
 from own_impl.answers.draws import of_fixmatch, of_mixmatch
@@ -53,8 +54,9 @@ def main() -> None:
 def declare(config: Config, draws: int = 20_000) -> None:
     """Open a run as training does, and write the first indices that it would draw."""
     data = load(config)
-    model = Model(make_network(config, data), config)
-    open_run(config, data, model, torch.device("cpu"))
+    device = machine.prepare(config)
+    model = Model(make_network(config, data).to(device), config)
+    open_run(config, data, model, device)
     n = -(-draws // config.batch_size)
     drawn = [algorithm(config).draw(data, config, k) for k in range(n)]
     labelled = np.concatenate([one.labelled for one in drawn])[:draws]
@@ -67,6 +69,7 @@ def declare(config: Config, draws: int = 20_000) -> None:
 def answer(folder: Path, out: Path) -> None:
     """All answers to the question in `folder`, into `out`."""
     question = json.loads((folder / "question.json").read_text(encoding="utf-8"))
+    machine.prepare(Config.model_validate({"device": question["device"], "precision": "fp32"}))
     answer_network(question, folder, out)
     for precision in question["precisions"]:
         answer_step(question, folder, out, precision)
@@ -77,7 +80,7 @@ def network(question: dict[str, Any], folder: Path, dtype: torch.dtype) -> WideR
     """The asked network with the given weights."""
     made = WideResNet(question["depth"], question["widen_factor"], question["classes"])
     made.load_state_dict(load_file(folder / "weights.safetensors"))
-    return made.to(dtype)
+    return made.to(question["device"], dtype)
 
 
 @torch.no_grad()
@@ -92,14 +95,18 @@ def answer_network(question: dict[str, Any], folder: Path, out: Path) -> None:
         dtype = getattr(torch, precision)
         for mode in question["modes"]:
             model = network(question, folder, dtype).train(mode == "train")
-            logits[f"{precision}-{mode}"] = model(images.to(dtype)).numpy()
+            inputs = images.to(question["device"], dtype)
+            logits[f"{precision}-{mode}"] = model(inputs).cpu().numpy()
     np.savez(out / "network.npz", **logits)
 
 
 def answer_step(question: dict[str, Any], folder: Path, out: Path, precision: str) -> None:
     """step-<precision>/<k>.npz: losses, learning rate and every tensor after each step."""
     dtype = getattr(torch, precision)
-    arrays = {name: torch.from_numpy(a) for name, a in np.load(folder / "step.npz").items()}
+    arrays = {
+        name: torch.from_numpy(array).to(question["device"])
+        for name, array in np.load(folder / "step.npz").items()
+    }
     config = settings(question)
     model = Model(network(question, folder, dtype), config)
     (out / f"step-{precision}").mkdir()
@@ -129,7 +136,7 @@ def settings(question: dict[str, Any]) -> Config:
 def _batch(config: Config, given: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
     """The algorithm's batch of the given arrays; what is true of its images was not asked."""
     labelled, weak = given["labelled"].to(dtype), given["weak"].to(dtype)
-    truth = torch.full((len(weak),), -1)
+    truth = torch.full((len(weak),), -1, device=weak.device)
     if config.algorithm == "fixmatch":
         strong = given["strong"].to(dtype)
         return fixmatch.Batch(labelled, given["targets"], weak, strong, truth)
@@ -148,13 +155,13 @@ def _batch(config: Config, given: dict[str, torch.Tensor], dtype: torch.dtype) -
 def _state(model: Model) -> dict[str, Any]:
     tensors = {}
     for name, parameter in model.network.named_parameters():
-        tensors[f"weight/{name}"] = parameter.detach().numpy()
+        tensors[f"weight/{name}"] = parameter.detach().cpu().numpy()
         if (momentum := model.optimizer.state[parameter].get("momentum_buffer")) is not None:
-            tensors[f"momentum/{name}"] = momentum.numpy()
+            tensors[f"momentum/{name}"] = momentum.cpu().numpy()
     for name, average in model.ema.average.items():
-        tensors[f"ema/{name}"] = average.numpy()
+        tensors[f"ema/{name}"] = average.cpu().numpy()
     for name, buffer in model.network.named_buffers():
-        tensors[f"statistic/{name}"] = buffer.numpy()
+        tensors[f"statistic/{name}"] = buffer.cpu().numpy()
     return tensors
 
 
@@ -162,8 +169,9 @@ def answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
     """views.npz: operations and whole views of given parameters; draws.npz: parameters drawn."""
     asked = dict(np.load(folder / "views.npz"))
     images = torch.from_numpy(np.ascontiguousarray(asked["images"].transpose(0, 3, 1, 2)))
+    images = images.to(question["device"])
     weak = WeakDraw(asked["flip"], asked["top"], asked["left"])
-    views: dict[str, Any] = {"weak": normalise(weak_views(images, weak)).numpy()}
+    views: dict[str, Any] = {"weak": normalise(weak_views(images, weak)).cpu().numpy()}
     config = settings(question)
     if config.algorithm == "mixmatch":  # which has no strong views
         drawn = of_mixmatch(question["draws"], config)
@@ -194,6 +202,7 @@ def _strong(
         apply(name, repeated, np.tile(magnitudes, len(few)))
         .view(len(few), n_magnitudes, *few.shape[1:])
         .permute(0, 1, 3, 4, 2)
+        .cpu()
         .numpy()
         for name, magnitudes in zip(question["operations"], asked["magnitude"], strict=True)
     ]
@@ -208,7 +217,7 @@ def _strong(
     )
     return {
         "operations": np.array(operations),
-        "strong": normalise(strong_views(images, strong)).numpy(),
+        "strong": normalise(strong_views(images, strong)).cpu().numpy(),
     }
 
 

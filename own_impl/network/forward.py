@@ -34,6 +34,7 @@ class ForwardPass:
         if frozen_averages:
             with self._frozen():
                 return self(inputs)
+        self._count()
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bf16):
             logits = self._network(inputs) if self._compiled is None else self._run(inputs)
         return logits.float() if self._bf16 else logits
@@ -48,6 +49,14 @@ class ForwardPass:
         finally:
             for batch_norm in self._batch_norms:
                 batch_norm.track_running_stats = True
+
+    def _count(self) -> None:
+        """One batch more for each batch norm whose averages move with it."""
+        counted = [
+            m.num_batches_tracked for m in self._batch_norms if m.training and m.track_running_stats
+        ]
+        if tracked := [counter for counter in counted if counter is not None]:
+            torch._foreach_add_(tracked, 1)
 
     def _run(self, inputs: torch.Tensor) -> torch.Tensor:
         """The compiled network; torch compiles it when it is first called."""

@@ -13,8 +13,31 @@ from torch import nn
 from torch.nn import functional
 
 
-def _batch_norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, momentum=0.001, eps=0.001)
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm that leaves the count of its batches to `ForwardPass`.
+
+    That counts for all of them at once; by itself each would start a kernel of its own for it.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> the same."""
+        if self.momentum is None:  # an average over all batches, which needs their number
+            return super().forward(x)
+        moves = self.training and self.track_running_stats
+        averages = (self.running_mean, self.running_var)
+        return functional.batch_norm(
+            x,
+            *(averages if moves or not self.training else (None, None)),
+            self.weight,
+            self.bias,
+            self.training,
+            self.momentum,
+            self.eps,
+        )
+
+
+def _batch_norm(channels: int) -> BatchNorm:
+    return BatchNorm(channels, momentum=0.001, eps=0.001)
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import BadInput
+from harness.experiment import gpu
 from harness.experiment.profile import Profile
 from harness.implementations import registry
 from harness.implementations.interface import Command, Implementation, Request
@@ -37,7 +38,7 @@ class Fake(Implementation):
 
     def declare_command(self, request: Request, folder: Path) -> Command:
         options = ("0", request.dataset.sha256, "0", "0")
-        return Command((sys.executable, str(CHILD), "declare", *options))
+        return Command((sys.executable, str(CHILD), "declare", *options), _device_of(request))
 
     def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
         return Command((sys.executable, str(CHILD), "weights", str(out)))
@@ -46,7 +47,8 @@ class Fake(Implementation):
         profile = request.profile
         after = ",".join(str(n) for n in profile.evaluated_after())
         options = (after, request.dataset.sha256, str(profile.iterations), str(int(resume)))
-        return Command((sys.executable, str(CHILD), "train", *options), _mode_of(request))
+        environment = {**_mode_of(request), **_device_of(request)}
+        return Command((sys.executable, str(CHILD), "train", *options), environment)
 
     def resumes_at(self, folder: Path) -> int | None:
         try:
@@ -67,6 +69,11 @@ class Fake(Implementation):
 
     def progress(self, folder: Path) -> Progress | None:
         return registry.create("own").progress(folder)
+
+
+def _device_of(request: Request) -> dict[str, str]:
+    """What it says it ran on: the device that was asked for, as other sides would name it."""
+    return {"FAKE_DEVICE": gpu.name() if request.device == "cuda" else "cpu"}
 
 
 def _mode_of(request: Request) -> dict[str, str]:

@@ -46,7 +46,8 @@ def start(data_sha256: str, mode: str) -> None:
         )
         sums[key] = "0" * 64
     settings = json.loads(os.environ.get("FAKE_SETTINGS", "{}"))
-    write("start", torch_version="none", device="cpu", settings=settings, **sums)
+    device = os.environ.get("FAKE_DEVICE", "cpu")
+    write("start", torch_version="none", device=device, settings=settings, **sums)
 
 
 def misbehave(mode: str, iteration: int) -> None:

@@ -38,7 +38,8 @@ SelectTypeParameters=CR_CPU
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 KillWait=2
-NodeName={host} CPUs={cpus} RealMemory=500 State=UNKNOWN
+GresTypes=gpu
+NodeName={host} CPUs={cpus} RealMemory=500 Gres=gpu:1 State=UNKNOWN
 PartitionName=test Nodes=ALL Default=YES MaxTime=60 State=UP
 """
 
@@ -63,6 +64,8 @@ def running(folder: Path) -> Iterator[Path]:
     key.chmod(0o400)
     cpus = min(2, os.cpu_count() or 1)
     conf.write_text(CONF.format(host=host, folder=folder, ports=_free_ports(), cpus=cpus))
+    # A device file that every machine has: what it is of, only the program on the node knows.
+    (folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
     environment = os.environ | {"SLURM_CONF": str(conf)}
     files = {"key-file": key, "socket": folder / "munge.socket", "pid-file": folder / "munged.pid"}
     files |= {"log-file": folder / "munged.log", "seed-file": folder / "munged.seed"}

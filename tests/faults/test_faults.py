@@ -276,6 +276,10 @@ def test_the_schema_of_another_version(
         ("own_impl: --data-dir data: no readable", "data", "DATA_DIR=", 1),
         ("ValueError: Input contains NaN.", "not finite", "lower the profile's lr", 1),
         ("insufficient shared memory (shm)", "shared memory", "/dev/shm", 3),
+        (
+            "RuntimeError: unable to write to file </torch_7_2_0>: No space left on device (28)",
+            *("shared memory", "/dev/shm", 3),
+        ),
     ],
 )
 def test_failures_are_told_apart(

@@ -6,21 +6,25 @@ import io
 import json
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from rich.console import Console
 
 from harness.commands import status as status_command
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput
+from harness.experiment import profile
 from harness.experiment.settings_file import CONFIGS
 from harness.runs.execution import slurm
 from tests.faults import one_node_slurm
 from tests.faults.comparison import NAME, Comparison, kill, wait_for
+from tests.simulated_cuda import processes
 
 REASON = one_node_slurm.impossible()
 on_slurm = pytest.mark.skipif(bool(REASON), reason=REASON)
@@ -87,6 +91,47 @@ def test_requeued_and_left_alone_the_runs_are_done(
     first, *others = [start["resumed_at"] for start in comparison.manifest()["starts"]]
     assert first is None and others and None not in others
     assert "going on from iteration" in Path(slurm.output(comparison.folder, NAME)).read_text()
+
+
+@on_slurm
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("fake", "cluster")
+def test_a_gpu_that_only_the_node_has(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs it is done in the job: the rungs before training, the training, the judge."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    python = processes.python(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(python))
+    log = tmp_path / "processes"
+    log.mkdir()
+    on_the_node = {"SIMULATED_GPUS": 1, "SIMULATED_PYTHON": python, "SIMULATED_CUDA_LOG": log}
+    exports = tuple(f"export {name}='{value}'" for name, value in on_the_node.items())
+    settings = slurm.Settings(**(ASKED | {"gpus": 1, "setup": exports}))
+    assert not torch.cuda.is_available()
+    comparison = Comparison(
+        tmp_path / "results", data_dir, slurm=settings, implementations=["own"], iterations=8
+    )
+    text = comparison.run()
+    assert "error" not in text, text + _outputs(comparison)
+    manifest = comparison.manifest("40-seed0-own")
+    assert manifest["status"] == "done" and manifest["judged_top1"] is not None
+    assert manifest["facts"]["device"] == "Simulated GPU"
+    assert manifest["settings"]["precision"] == "tf32"
+    verbs = (" declare ", "own_impl.answers.judge", "-m own_impl ")
+    told = [" ".join(one["argv"]) for one in processes.seen(tmp_path) if one["used"]]
+    assert all(any(verb in words for words in told) for verb in verbs), told
+    assert "checking that both sides start alike" in _outputs(comparison)
+
+
+def _outputs(comparison: Comparison) -> str:
+    return "".join(path.read_text() for path in (comparison.folder / ".slurm").glob("*.out"))
+
+
+def test_auto_is_of_the_node_too() -> None:
+    if not torch.cuda.is_available():
+        name, why = profile.resolve_auto("auto", "cuda")
+        assert (name, why) == ("cifar10", "for GPUs that are not of this machine")
 
 
 @on_slurm

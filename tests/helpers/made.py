@@ -78,10 +78,11 @@ def run(
         initial_weights_sha256=f"aaaa{seed:04d}" * 8, torch_version="2.14.1", device="cpu",
         shims=("cuda-on-cpu",) if name.startswith("torchssl") else (),
     )  # fmt: skip
-    settings = QUICK.hyper_parameters() | {
+    shared = QUICK.hyper_parameters()
+    settings = shared | {
         "iterations_per_epoch": 282, "data": data, "test_class_counts": [50] * CLASSES,
         "data_sha256": facts.data_sha256, "split_sha256": facts.split_sha256,
-        **registry.departs(name),
+        **{key: value for key, value in registry.departs(name).items() if key in shared},
     }  # fmt: skip
     manifest = Manifest(
         implementation=name, labels=labels, seed=seed, settings=settings, status=status,

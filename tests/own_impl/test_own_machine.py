@@ -12,6 +12,7 @@ import torch
 from own_impl import machine
 from own_impl.config import Config
 from own_impl.data import DataError
+from own_impl.network import memory_format
 
 REPOSITORY = Path(__file__).parents[2]
 Tiny = Callable[..., Config]
@@ -38,18 +39,35 @@ def test_deterministic_is_what_the_settings_say(
 @pytest.mark.parametrize(
     ("precision", "expected"), [("fp32", "ieee"), ("tf32", "tf32"), ("bf16", "ieee")]
 )
-def test_fp32_on_cuda_is_fp32_unless_tf32_is_asked_for(
+def test_convolutions_on_cuda_are_fp32_unless_tf32_is_asked_for(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, precision: str, expected: str
 ) -> None:
     backends = torch.backends
     matmul, conv = backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     try:
-        assert machine.prepare(tiny(device="auto", precision=precision)).type == "cuda"
-        assert backends.cuda.matmul.fp32_precision == expected
+        config = tiny(device="auto", precision=precision)
+        device = machine.prepare(config)
+        assert device.type == "cuda"
+        # Products in full, as torch has them: tf32 is the arithmetic of who sets nothing.
+        assert backends.cuda.matmul.fp32_precision == "ieee"
         assert backends.cudnn.conv.fp32_precision == expected
+        assert machine.arithmetic(config, device) == precision
+        # inductor asks for it: after a TF32 product is allowed, this raises.
+        assert torch.get_float32_matmul_precision() == "highest"
+        channels_last = memory_format.memory_format(device) == torch.channels_last
+        assert channels_last == (precision != "fp32")
         assert backends.cudnn.benchmark
+        machine.prepare(tiny(device="cuda", precision=precision, memory_format="contiguous"))
+        assert memory_format.memory_format(device) == torch.contiguous_format
+        assert memory_format.memory_format(torch.device("cpu")) == torch.contiguous_format
+        with machine.products_as_convolutions(config):
+            assert backends.cuda.matmul.fp32_precision == (
+                "tf32" if precision == "tf32" else "ieee"
+            )
+        assert backends.cuda.matmul.fp32_precision == "ieee"
     finally:
+        memory_format.choose("channels_last", "fp32")
         backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision = matmul, conv
         backends.cudnn.benchmark = False
 

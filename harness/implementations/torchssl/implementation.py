@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 import yaml
 
-from harness.errors import HarnessError
-from harness.experiment import algorithms
+from harness.errors import BadInput, HarnessError
+from harness.experiment import algorithms, gpu
 from harness.experiment.contender import Contender
 from harness.experiment.fingerprints import split_sha256
 from harness.experiment.profile import Profile
@@ -47,6 +47,11 @@ COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
 SOURCE_SHA256 = "b945989c83cec2d1e373e868665754b3b500036a66d46d27b5bf5ae2621ba46d"
 KEPT = "kept.pth"  # the last whole checkpoint, see child/entry.py
 TIMES = "times.json"
+EVAL_BATCH = 1024
+SHIPPED_WORKERS = 1  # its num_workers
+ULB_WORKERS = 4  # unlabelled workers for one of `num_workers`
+READY = 2  # batches that each of them has ready
+IMAGE_BYTES = 3 * 32 * 32 * 4
 ENTRY = "harness.implementations.torchssl.child.entry"
 
 
@@ -55,7 +60,8 @@ class TorchSSL(Implementation):
 
     trains = tuple(ENTRIES)
     declares = True
-    fixed: ClassVar[Mapping[str, Any]] = {"precision": "fp32"}  # it knows no other
+    # It knows no others: `settings` has amp off, and nothing of it compiles.
+    fixed: ClassVar[Mapping[str, Any]] = {"precision": "fp32", "compile": False}
     not_restored = (
         "the order of the data starts again from the seed",
         "random states of Python, NumPy and torch start again from the seed",
@@ -66,6 +72,10 @@ class TorchSSL(Implementation):
         super().__init__(contender)
         named = os.environ.get("TORCHSSL_DIR")
         self.source = Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl"
+
+    def fixed_on(self, device: str) -> Mapping[str, Any]:
+        """On CUDA torch convolves in TF32, where nobody tells it otherwise."""
+        return self.fixed if device == "cpu" else {**self.fixed, "precision": "tf32"}
 
     def unavailable(self) -> str | None:
         if lacking := super().unavailable():
@@ -111,14 +121,26 @@ class TorchSSL(Implementation):
             return None
         return checkpoints.iteration(folder / KEPT, "it")
 
+    def keep_often(self) -> None:
+        self.keep_seconds = 0.0
+
     def declare_command(self, request: Request, folder: Path) -> Command:
         return self._run(request, folder, False, "--stop")
 
     def answer_command(self, folder: Path) -> Command:
         return self._command("answer", "--folder", str(folder), entry=self._entry.child)
 
-    def _run(self, request: Request, folder: Path, resume: bool, *more: str) -> Command:
+    def _run(
+        self,
+        request: Request,
+        folder: Path,
+        resume: bool = False,
+        *more: str,
+        workers: int | None = None,
+    ) -> Command:
         given = settings(request)
+        if workers is not None:
+            given["num_workers"] = workers
         config = "config.yaml"
         if resume:
             given |= {"resume": True, "load_path": KEPT}
@@ -137,27 +159,39 @@ class TorchSSL(Implementation):
         command = self._command("train", *options)
         return replace(command, files={config: yaml.safe_dump(given, sort_keys=False)})
 
+    def loader_workers(self, device: str) -> tuple[int, ...]:
+        """As a comparison has it, and as TorchSSL is shipped where that is another number."""
+        chosen = num_workers(device)
+        return (chosen,) if chosen == SHIPPED_WORKERS else (chosen, SHIPPED_WORKERS)
+
+    def shared_memory(self, request: Request) -> int:
+        """The batches that its loaders' workers hold ready, two each: see `settings`."""
+        profile, workers = request.profile, int(settings(request)["num_workers"])
+        unlabelled = ULB_WORKERS * workers * 2 * profile.mu * profile.batch_size  # two views each
+        test = workers * min(EVAL_BATCH, request.dataset.test_size)
+        return READY * (unlabelled + workers * profile.batch_size + test) * IMAGE_BYTES
+
     def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command:
-        """Trains as ever, and leaves the time of each update in TIMES."""
-        iterations, evaluated = asked.discard + asked.timed + 1, asked.discard + asked.timed // 2
-        short = {"iterations": iterations, "eval_every": evaluated}
+        """Trains as ever, and leaves the time of each update and evaluation in TIMES.
+
+        It evaluates after the first update and the last: in between, its loaders would fill their
+        queues while it does, and the iterations after that would wait for nothing.
+        """
+        iterations = asked.discard + asked.timed + 1
+        short = {"iterations": iterations, "eval_every": iterations + 1}
         profile = request.profile.model_copy(update=short)
-        command = self.train_command(replace(request, profile=profile), folder)
+        command = self._run(replace(request, profile=profile), folder, workers=asked.workers)
         return replace(command, argv=(*command.argv, "--times", TIMES))
 
     def timed(self, folder: Path, asked: Timing) -> dict[str, Any]:
-        """An evaluation in the middle of the counted iterations is timed by the gap it leaves."""
+        """The mean of the counted iterations, and its last evaluation."""
         content = _read_json(folder / TIMES)
         if content is None:
             raise HarnessError("TorchSSL left no times")
-        evaluated = asked.discard + asked.timed // 2
         steps = np.diff(content.pop("times"))  # entry k: from update k to update k + 1
-        counted = np.delete(steps, evaluated)[asked.discard :]
-        seconds = float(np.mean(counted))
-        evaluation = max(0.0, float(steps[evaluated]) - seconds)
         return content | {
-            "seconds_per_iteration": seconds,
-            "seconds_per_evaluation": evaluation,
+            "seconds_per_iteration": float(np.mean(steps[asked.discard :])),
+            "seconds_per_evaluation": content.pop("evaluations")[-1],
         }
 
     def log(self, folder: Path) -> Path:
@@ -183,6 +217,7 @@ class TorchSSL(Implementation):
             shims=tuple(content["shims"]),
             threads=content.get("threads"),
             processor=content.get("processor", ""),
+            loader_workers=_unlabelled_workers(content),
         )
 
     def settings(self, folder: Path) -> dict[str, Resolved]:
@@ -197,10 +232,12 @@ class TorchSSL(Implementation):
         if "amp" in arguments:
             used = "amp fp16" if arguments["amp"] else "fp32"
             found["precision"] = Resolved(used, "Arguments: amp")
+        resolved = facts.get("resolved", {})
+        names = entry.resolved if arguments.get("amp") else (*entry.resolved, "precision")
         found |= {
-            field: Resolved(facts["resolved"][field], f"facts.json: resolved.{field}")
-            for field in entry.resolved
-            if field in facts.get("resolved", {})
+            field: Resolved(resolved[field], f"facts.json: resolved.{field}")
+            for field in names
+            if field in resolved
         }
         return found
 
@@ -235,7 +272,7 @@ def settings(request: Request) -> dict[str, Any]:
         "num_eval_iter": profile.eval_every,
         "num_labels": request.labels,
         "batch_size": profile.batch_size,
-        "eval_batch_size": 1024,
+        "eval_batch_size": EVAL_BATCH,
         **ENTRIES[request.algorithm].given(used),
         "ulb_loss_ratio": used["lambda_u"],
         "uratio": used["mu"],
@@ -256,7 +293,7 @@ def settings(request: Request) -> dict[str, Any]:
         "dataset": "cifar10",
         "train_sampler": "RandomSampler",
         "num_classes": request.dataset.num_classes,
-        "num_workers": 1,
+        "num_workers": num_workers(request.device),
         "alg": request.algorithm,
         "seed": request.seed,
         "world_size": 1,
@@ -266,6 +303,30 @@ def settings(request: Request) -> dict[str, Any]:
         "dist_backend": "nccl",
         "gpu": 0,
     }
+
+
+def num_workers(device: str) -> int:
+    """Of TorchSSL's loaders: the unlabelled one has four processes for each, the others one.
+
+    TORCHSSL_WORKERS says how many; without it, on a CPU one, as TorchSSL is shipped, and on CUDA
+    as many as there are cores for: with one the GPU waits for images, whatever it is. Another
+    number gives a seed other views, of the same distribution. Raises BadInput.
+    """
+    named = os.environ.get("TORCHSSL_WORKERS", "")
+    if named:
+        if not named.isascii() or not named.isdigit() or int(named) < 1:
+            raise BadInput(f"TORCHSSL_WORKERS {named}: give a whole number from 1")
+        return int(named)
+    if device == "cpu":
+        return SHIPPED_WORKERS
+    cores = len(os.sched_getaffinity(0)) // max(1, gpu.count())
+    return max(SHIPPED_WORKERS, cores // (ULB_WORKERS + 1))
+
+
+def _unlabelled_workers(facts: Mapping[str, Any]) -> int | None:
+    """Processes that prepared unlabelled images, as TorchSSL's own arguments have it."""
+    given = facts.get("arguments", {}).get("num_workers")
+    return None if given is None else ULB_WORKERS * int(given)
 
 
 @cache

@@ -10,11 +10,14 @@ from harness.experiment.profile import Profile
 
 MIB = 1 << 20
 LOGS = 32 * MIB  # logs, tables and figures of a comparison, amply
+SHARED = Path("/dev/shm")  # where a loader's workers hand their batches over
 MEMORY = 1000 * MIB  # TorchSSL's peak resident size on the CPU, quick profile: 967 MiB
 
 
-def check(folder: Path, profile: Profile, to_do: int, at_once: int) -> None:
+def check(folder: Path, profile: Profile, to_do: int, at_once: int, shared: int = 0) -> None:
     """Raise BadInput if `to_do` runs, `at_once` of them together, have no room.
+
+    `shared`: bytes of shared memory that one of them asks for.
 
     A run keeps up to six copies of weights, momentum and moving average: a checkpoint and the one
     that replaces it, and TorchSSL's two of its own.
@@ -34,6 +37,14 @@ def check(folder: Path, profile: Profile, to_do: int, at_once: int) -> None:
             f"JOBS {at_once}: {available // MIB} MiB of memory are free, a run needs about "
             f"{MEMORY // MIB} MiB; end other programs, or use fewer JOBS"
         )
+    if shared and SHARED.is_dir():
+        free, needed = shutil.disk_usage(SHARED).free, min(at_once, to_do) * shared
+        if free < needed:
+            raise BadInput(
+                f"{SHARED}: {free // MIB} MiB are free, {min(at_once, to_do)} runs at once pass "
+                f"about {needed // MIB} MiB of batches through it; give it more room (Docker: "
+                "--shm-size), or use fewer JOBS"
+            )
 
 
 def _parameters(profile: Profile) -> int:

@@ -131,7 +131,8 @@ def test_status_names_a_baseline_that_is_missing(case: Comparison) -> None:
 
 def test_what_is_asked_of_each(fake: None) -> None:
     assert dict(registry.departs("labelled_only")) == {"lambda_u": 0.0}
-    assert dict(registry.departs("torchssl")) == {"precision": "fp32"}
+    assert dict(registry.departs("torchssl")) == {"precision": "fp32", "compile": False}
+    assert registry.departs("torchssl", "cuda")["precision"] == "tf32"  # torch's own, there
     assert not registry.departs("own") and not registry.departs("nobody")
     assert {n: one.baseline_of for n, one in registry.entered().items() if one.baseline_of} == {
         "fake_baseline": "fake", "labelled_only": "own",

@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harness.commands import bench
 from harness.errors import BadInput, Incomplete
-from harness.experiment import profile
-from harness.implementations.interface import Command
+from harness.experiment import gpu, profile
+from harness.experiment.data import read_dataset
+from harness.implementations import registry
+from harness.implementations.interface import Command, Request, Timing
 from harness.implementations.own import Own
+from harness.implementations.torchssl.implementation import TorchSSL
 from harness.report import bench as bench_report
 from tests.conftest import REPOSITORY
 from tests.harness.commands.test_terminal import plain
 
-TORCHSSL = Path(os.environ.get("TORCHSSL_DIR") or REPOSITORY / "third_party/torchssl")
+SUBMODULE = Path(os.environ.get("TORCHSSL_DIR") or REPOSITORY / "third_party/torchssl")
 
 
 def _measured(step: float, **more: Any) -> dict[str, Any]:
@@ -192,10 +196,65 @@ def test_a_child_that_fails_is_told_and_nothing_is_written(
     assert not (tmp_path / "results").exists()
 
 
+def test_on_a_gpu_what_could_be_timed_is_written_though_ours_failed(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference's blocks name the GPU too."""
+    monkeypatch.setattr(bench, "chosen_device", lambda _: "cuda")
+    _says(monkeypatch, "import sys; sys.exit('own_impl: out of memory')")
+    times = {"times": [0.0, 1.0, 3.0, 5.0], "evaluations": [9.0, 0.25], "device": "Some GPU"}
+    more = {"peak_host_bytes": 1, "peak_device_bytes": 1, "threads": 1, "torch_version": "0"}
+    code = f"import pathlib; pathlib.Path('times.json').write_text({json.dumps(times | more)!r})"
+    monkeypatch.setattr(
+        TorchSSL, "benchmark_command", lambda *_: Command((sys.executable, "-c", code))
+    )
+    monkeypatch.setattr(TorchSSL, "unavailable", lambda _: None)
+    with pytest.raises(Incomplete, match=r"not all could be timed: .*own_impl: out of memory"):
+        bench.run(_question(tmp_path, data_dir, variants=("fp32",), blocks=1), plain()[0])
+    result = json.loads((tmp_path / "quick/bench.json").read_text())
+    assert result["hardware"]["gpu"] == "Some GPU"
+    [theirs] = result["contenders"]
+    # The first difference of the updates' times is discarded.
+    assert theirs["median"]["seconds_per_iteration"] == 2.0
+    assert theirs["median"]["seconds_per_evaluation"] == 0.25
+
+
+def test_what_is_timed_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ours at each precision, compiled too; TorchSSL with loaders for the cores, and as shipped."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.setattr(gpu, "count", lambda: 1)
+    question = _question(tmp_path, variants=("bf16+compile+contiguous",))
+    [ours] = bench._ours(question, "cuda")
+    assert ours.timing == Timing(1, 1, "bf16", True, "contiguous")
+    theirs = bench._reference(question, registry.create("torchssl"), "cuda")
+    assert [(str(one), one.timing.workers) for one in theirs] == [
+        ("torchssl fp32, tf32 convolutions, loaders x3", 3),
+        ("torchssl fp32, tf32 convolutions, loaders x1", 1),
+    ]
+    assert [str(one) for one in bench._reference(question, registry.create("torchssl"), "cpu")] == [
+        "torchssl fp32"
+    ]
+    assert {"tf32+compile", "bf16+compile"} < {*bench.DEFAULT_VARIANTS["cuda"]}
+
+
+def test_torchssl_evaluates_after_all_that_is_timed(data_dir: Path, tmp_path: Path) -> None:
+    """In mid-block its loaders would catch up while it does."""
+    request = Request(profile.load("quick"), read_dataset(data_dir), 40, 0, "cpu")
+    command = registry.create("torchssl").benchmark_command(request, tmp_path, Timing(20, 100))
+    assert command is not None
+    given = yaml.safe_load(command.files["config.yaml"])
+    assert given["num_eval_iter"] > given["num_train_iter"] == 121
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"variants": ("fp8",)}, "VARIANTS fp8: unknown; use fp32, tf32, bf16"),
+        (
+            {"variants": ("fp32+fast",)},
+            r"VARIANTS fp32\+fast: unknown; use fp32, .* \+contiguous or",
+        ),
+        ({"variants": ("bf16+contiguous+channels_last",)}, r"VARIANTS bf16\+contig.*: unknown"),
         ({"device": "tpu"}, "DEVICE tpu: unknown; use auto, cpu or cuda"),
         ({"device": "cuda"}, "DEVICE cuda: torch finds no CUDA device here; use DEVICE=cpu"),
         ({"profile": "fast"}, "PROFILE fast: unknown"),
@@ -239,7 +298,7 @@ def test_ours_is_timed_for_real(tmp_path: Path, data_dir: Path) -> None:
 
 @pytest.mark.torchssl
 @pytest.mark.skipif(
-    not (TORCHSSL / "fixmatch.py").exists(), reason="the submodule TorchSSL could not be had"
+    not (SUBMODULE / "fixmatch.py").exists(), reason="the submodule TorchSSL could not be had"
 )
 def test_both_are_timed_for_real(tmp_path: Path, data_dir: Path) -> None:
     done = subprocess.run(

@@ -10,8 +10,9 @@ import torch
 import yaml
 
 from harness.errors import BadInput
-from harness.experiment import profile
+from harness.experiment import gpu, profile
 from harness.experiment.profile import Profile
+from harness.implementations import registry
 from tests.conftest import REPOSITORY
 
 TORCHSSL = REPOSITORY / "third_party" / "torchssl" / "config" / "fixmatch"
@@ -106,7 +107,30 @@ def test_cifar10_is_torchssls_own_configuration(labels: int) -> None:
         key: theirs[key] for key in SAME
     }
     assert theirs["amp"] is False
-    assert ours.precision == "fp32"
+    # Without amp torch computes in float32, and on CUDA it convolves in TF32 of its own accord.
+    assert ours.precision == "tf32"
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "precision"),
+    [
+        ("quick", "cpu", "fp32"),
+        ("quick", "cuda", "tf32"),
+        ("cifar10", "cpu", "fp32"),
+        ("cifar10", "cuda", "tf32"),
+    ],
+)
+def test_the_precision_is_what_torch_has_on_the_device(
+    name: str, device: str, precision: str
+) -> None:
+    """TorchSSL computes so, whatever it is asked; so ours does too."""
+    assert profile.load(name).on(device).precision == precision
+    assert registry.create("torchssl").fixed_on(device)["precision"] == precision
+
+
+def test_a_profile_that_needs_cuda_may_say_fp32(tmp_path: Path) -> None:
+    path = edited(tmp_path, requires_cuda=True, precision="fp32")
+    assert profile.read(path).on("cuda").precision == "fp32"
 
 
 def test_hyper_parameters_are_what_changes_a_run() -> None:
@@ -228,7 +252,7 @@ def test_shortened_to_its_own_length_is_the_same_profile() -> None:
 @pytest.mark.parametrize(("cuda", "name"), [(True, "cifar10"), (False, "quick")])
 def test_auto_says_which_and_why(monkeypatch: pytest.MonkeyPatch, cuda: bool, name: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+    monkeypatch.setattr(gpu, "name", lambda: "Some GPU")  # of a process of its own
     chosen, why = profile.resolve_auto("auto")
     assert chosen == name
     assert why == ("CUDA is there (Some GPU)" if cuda else "no CUDA here")

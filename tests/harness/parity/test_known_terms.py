@@ -13,12 +13,13 @@ import pytest
 
 from harness.commands import cli, plan
 from harness.errors import BadInput
-from harness.experiment import data
+from harness.experiment import data, gpu
 from harness.implementations import registry
 from harness.implementations.interface import REPOSITORY
 from harness.implementations.source import commit_of
 from harness.implementations.torchssl.child.entry import _facts_of_resumption
 from tests.faults.comparison import NAME, Comparison
+from tests.harness.commands.test_terminal import plain
 
 ENTRY = {"kind": "start", "schema": 1, "torch_version": "2", "device": "cpu"}
 SUMS = {"data_sha256": "d", "split_sha256": "s", "initial_weights_sha256": "w"}
@@ -36,6 +37,17 @@ def change_facts(comparison: Comparison, **change: Any) -> None:
     manifest["facts"] |= {k: v for k, v in change.items() if k in manifest["facts"]}
     manifest |= {k: v for k, v in change.items() if k in manifest}
     (comparison.run_folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_more_runs_at_once_than_gpus_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "count", lambda: 2)
+
+    def told(jobs: int, device: str = "cuda") -> str:
+        terminal, _ = plain()
+        return plan.Plan(Path(), device, plan.Means(jobs), terminal)._shared_gpus()
+
+    assert told(3) == "JOBS 3: 2 GPUs are here, which runs share; their times say little"
+    assert told(2) == "" == told(3, "cpu")
 
 
 def test_runs_of_a_gpu_and_of_a_cpu_do_not_mix(done: Comparison) -> None:

@@ -116,7 +116,7 @@ def test_each_algorithm_has_its_own_ladder_in_the_page(
     assert lacking in (folder / "report.html").read_text()
     place = shutil.copytree(folder, tmp_path / "quick")
     bad = rung(6, "same step", [check("loss_u", "1e-3", "at most 1e-10", False)])
-    checklist.write(place, "quick", {}, [bad], "mixmatch")
+    checklist.write(place, "quick", {}, [bad], checklist.file_of("mixmatch"))
     monkeypatch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
     table.write(place, QUICK)
     text = (place / "report.html").read_text()

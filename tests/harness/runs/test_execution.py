@@ -239,6 +239,36 @@ def test_too_little_disk_is_said(tmp_path: Path) -> None:
         room.check(tmp_path, load("cifar10"), 2 * free // per_run, 1)
 
 
+def test_a_shared_memory_that_is_too_small_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's is 64 MiB; the loaders of TorchSSL's cifar10 hold more ready."""
+    monkeypatch.setattr(room, "SHARED", tmp_path)
+    free = shutil.disk_usage(tmp_path).free
+    with pytest.raises(BadInput, match=r"MiB are free, 2 runs at once pass about .*--shm-size"):
+        room.check(tmp_path, load("quick"), 3, 2, shared=free // 2 + 1)
+    room.check(tmp_path, load("quick"), 1, 2, shared=free // 2 + 1)
+
+
+def test_a_full_shared_memory_is_no_full_disk(tmp_path: Path) -> None:
+    """What torch really says, where a loader's worker hands over more than there is room for."""
+    code = (
+        "import torch\n"
+        "from torch.utils.data import DataLoader\n"
+        "class Large(torch.utils.data.Dataset):\n"
+        "    def __len__(self): return 4\n"
+        "    def __getitem__(self, n): return torch.zeros(1 << 20)\n"
+        "for _ in DataLoader(Large(), batch_size=2, num_workers=1): pass\n"
+    )
+    mount = 'mount -t tmpfs -o size=1m tmpfs /dev/shm && exec "$@"'
+    words = ("unshare", "--mount", "sh", "-c", mount, "sh", sys.executable, "-c", code)
+    if subprocess.run([*words[:4], mount, "sh", "true"], capture_output=True).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    ended = local.run(Command(words), tmp_path)
+    assert ended.code != 0
+    assert diagnosis.of(ended).kind == "shared memory", ended.last_lines
+
+
 def test_only_a_whole_checkpoint_is_one(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     assert checkpoints.iteration(path, "iteration") is None

@@ -9,7 +9,9 @@ import torch
 
 from own_impl.answers import bench, flops
 from own_impl.network.wideresnet import WideResNet
+from own_impl.views import batches
 from tests.own_impl.conftest import as_options, tiny_settings
+from tests.simulated_cuda import here, memory
 
 
 def _run(capsys: pytest.CaptureFixture[str], data_dir: Path, **changes: Any) -> tuple[int, str]:
@@ -50,6 +52,22 @@ def test_mixmatch_is_timed_with_its_passes_without_gradient(
     assert all(seconds > 0 for seconds in result["parts"].values())
     images = (torch.zeros(n, 3, 32, 32) for n in (2 + 80, 80))
     assert result["arithmetic"]["flops"] == flops.of_passes(WideResNet(10, 1), *images)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a real GPU here")
+def test_on_a_gpu_it_names_it_and_waits_for_it(
+    capsys: pytest.CaptureFixture[str], data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the simulated one, with less to do at once than a real one is given."""
+    monkeypatch.setitem(bench.SIDE, "cuda", 64)
+    monkeypatch.setitem(batches.TOGETHER, "cuda", 1)
+    with here.devices():
+        code, text = _run(capsys, data_dir, device="cuda", precision="bf16", mu=2)
+        waited = memory.STATE.synchronized
+    assert code == 0
+    result = json.loads(text)
+    assert result["device"] == "Simulated GPU" and result["peak_device_bytes"] > 1e6
+    assert waited > 20
 
 
 def test_wrong_data_is_exit_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from own_impl.algorithms import mixmatch
 from own_impl.algorithms.fixmatch import Batch
 from own_impl.config import Config
 from own_impl.network.forward import CompileError
+from own_impl.network.wideresnet import BatchNorm
 from tests.own_impl.conftest import new_model, step
 
 Tiny = Callable[..., Config]
@@ -26,6 +30,21 @@ def test_the_compiled_network_takes_the_same_steps(tiny: Tiny, batch: Batch) -> 
         torch.testing.assert_close(ours_value, value, rtol=1e-2, atol=5e-4)
     for name, value in plain.ema.average.items():
         torch.testing.assert_close(compiled.ema.average[name], value, rtol=1e-2, atol=5e-4)
+
+
+@pytest.mark.timeout(600)
+def test_the_compiled_network_takes_mixmatchs_passes_too(
+    tiny: Tiny, mixed_batch: mixmatch.Batch
+) -> None:
+    """Guessed without gradient, with averages that move, with frozen ones: three graphs."""
+    settings = {"algorithm": "mixmatch", "batch_size": 4, "mu": 1, "iterations": 3}
+    plain, compiled = new_model(tiny(**settings)), new_model(tiny(**settings, compile=True))
+    for _ in range(2):
+        ours, expected = step(compiled, mixed_batch), step(plain, mixed_batch)
+        torch.testing.assert_close(ours.total, expected.total, rtol=1e-4, atol=1e-5)
+    for name, buffer in plain.network.named_buffers():
+        ours_buffer = compiled.network.get_buffer(name)
+        torch.testing.assert_close(ours_buffer, buffer, rtol=1e-2, atol=5e-4, msg=name)
 
 
 def test_frozen_averages_change_no_logit_and_stay_as_they_are(tiny: Tiny, batch: Batch) -> None:
@@ -86,3 +105,33 @@ def test_bf16_losses_are_close_to_fp32s(tiny: Tiny, batch: Batch) -> None:
     torch.testing.assert_close(rounded.labelled, exact.labelled, rtol=0.05, atol=0.05)
     assert all(p.dtype == torch.float32 for p in model.network.parameters())
     assert all(torch.isfinite(p).all() for p in model.network.parameters())
+
+
+def test_batches_are_counted_for_all_batch_norms_at_once(tiny: Tiny, batch: Batch) -> None:
+    """On a GPU each count by itself is a kernel: 25 a step of WRN-28-2."""
+    model = new_model(tiny())
+    counters = [m.num_batches_tracked for m in model.network.modules() if isinstance(m, BatchNorm)]
+    with _Counts() as counts:
+        for _ in range(3):
+            step(model, batch)
+    assert len(counters) == 7 and {int(counter) for counter in counters} == {3}
+    assert counts.of_numbers == 0 and counts.together == 3
+    model.network.eval()
+    model.forward(batch.weak)
+    assert {int(counter) for counter in counters} == {3}
+
+
+class _Counts(TorchDispatchMode):
+    """How often a whole number, or several at once, were added to."""
+
+    of_numbers = together = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> torch.Tensor:
+        if func is torch.ops.aten.add_.Tensor and args[0].dtype == torch.int64:
+            self.of_numbers += 1
+        if func is torch.ops.aten._foreach_add_.Scalar:
+            self.together += 1
+        result: torch.Tensor = func(*args, **(kwargs or {}))
+        return result

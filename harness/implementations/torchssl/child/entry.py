@@ -151,7 +151,7 @@ def _witness_training(loop: Any, arguments: argparse.Namespace) -> None:
             "initial_weights_sha256": weights_sha256(weights),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "arguments": vars(args),
-            "resolved": resolved(self, args),
+            "resolved": resolved(self, args) | _arithmetic(shims),
             "shims": shims,
             "device": "cpu" if "cuda-on-cpu" in shims else torch.cuda.get_device_name(),
             "torch_version": str(torch.__version__),
@@ -174,6 +174,17 @@ def _witness_training(loop: Any, arguments: argparse.Namespace) -> None:
         return train(self, args, logger=logger)
 
     loop.train = witnessed_train
+
+
+def _arithmetic(shims: list[str]) -> dict[str, Any]:
+    """On CUDA, in what torch convolves float32; on a CPU there is one way."""
+    import torch
+
+    if "cuda-on-cpu" in shims:
+        return {}
+    backends: Any = torch.backends
+    in_tf32 = backends.cudnn.conv.fp32_precision == "tf32"
+    return {"precision": "tf32" if in_tf32 else "fp32"}
 
 
 def _save_index_streams(loaders: dict[str, Any], path: Path, draws: int = 20_000) -> None:
@@ -260,10 +271,20 @@ def _report_progress(model: Any, args: Any, progress: Path) -> None:
 
 
 def _time_updates(loop: Any, path: Path) -> None:
-    """Note the clock after each update, and the peak of memory; written when training ends."""
+    """Note the clock after each update, how long evaluations take, and the peak of memory.
+
+    Written when training ends.
+    """
     import torch
 
-    train = loop.train
+    train, evaluate = loop.train, loop.evaluate
+    evaluations: list[float] = []
+
+    def timed_evaluate(*arguments: Any, **named: Any) -> Any:
+        began = time.perf_counter()
+        result = evaluate(*arguments, **named)
+        evaluations.append(time.perf_counter() - began)
+        return result
 
     def timed_train(self: Any, args: Any, logger: Any = None) -> Any:
         times: list[float] = []
@@ -276,15 +297,17 @@ def _time_updates(loop: Any, path: Path) -> None:
             {
                 "schema": 1,
                 "times": times,
+                "evaluations": evaluations,
                 "peak_host_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
                 "peak_device_bytes": cuda.max_memory_allocated() if on_gpu else None,
+                "device": cuda.get_device_name() if on_gpu else "cpu",
                 "threads": torch.get_num_threads(),
                 "torch_version": str(torch.__version__),
             },
         )
         return result
 
-    loop.train = timed_train
+    loop.train, loop.evaluate = timed_train, timed_evaluate
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -76,9 +76,13 @@ def answer(make: MakeLoop, answer_views: AnswerViews) -> None:
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")  # TorchSSL's deprecated names
     sys.path.insert(0, str(arguments.torchssl))
-    run_cuda_calls_on_the_cpu()
     folder, out = arguments.folder, Path()
     question = json.loads((folder / "question.json").read_text(encoding="utf-8"))
+    if question["device"] == "cpu":
+        run_cuda_calls_on_the_cpu()
+    else:  # its float32 in full: torch's own convolutions there round to TF32
+        backends: Any = torch.backends
+        backends.cudnn.conv.fp32_precision = "ieee"
     _answer_network(question, folder, out)
     for precision in question["precisions"]:
         _answer_step(question, folder, out, precision, make)
@@ -95,7 +99,7 @@ def _network(question: dict[str, Any], folder: Path, precision: str) -> Any:
     def builder(num_classes: int) -> nn.Module:
         model: nn.Module = build(num_classes=num_classes)
         model.load_state_dict(weights)
-        return model.to(getattr(torch, precision))
+        return model.to(question["device"], getattr(torch, precision))
 
     return builder
 
@@ -108,7 +112,8 @@ def _answer_network(question: dict[str, Any], folder: Path, out: Path) -> None:
         for mode in question["modes"]:
             model = _network(question, folder, precision)(question["classes"])
             model.train(mode == "train")
-            logits[f"{precision}-{mode}"] = model(images.to(getattr(torch, precision))).numpy()
+            inputs = images.to(question["device"], getattr(torch, precision))
+            logits[f"{precision}-{mode}"] = model(inputs).cpu().numpy()
     np.savez(out / "network.npz", **logits)
     shapes = {name: list(p.shape) for name, p in model.named_parameters()}
     (out / "parameters.json").write_text(json.dumps(shapes), encoding="utf-8")
@@ -221,13 +226,13 @@ class _Recorder:
         tensors: dict[str, Any] = {f"scalar/{name}": v for name, v in self.losses.items()}
         tensors["scalar/lr"] = optimizer.param_groups[0]["lr"]
         for name, parameter in network.named_parameters():
-            tensors[f"weight/{name}"] = parameter.detach().numpy()
+            tensors[f"weight/{name}"] = parameter.detach().cpu().numpy()
             if (momentum := optimizer.state[parameter].get("momentum_buffer")) is not None:
-                tensors[f"momentum/{name}"] = momentum.numpy()
+                tensors[f"momentum/{name}"] = momentum.cpu().numpy()
         for name, average in self.model.ema.shadow.items():
-            tensors[f"ema/{name}"] = average.numpy()
+            tensors[f"ema/{name}"] = average.cpu().numpy()
         for name, buffer in network.named_buffers():
-            tensors[f"statistic/{name}"] = buffer.numpy()
+            tensors[f"statistic/{name}"] = buffer.cpu().numpy()
         np.savez(self.folder / f"{self.step}.npz", **tensors)
         self.step += 1
 

@@ -139,7 +139,7 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
     )
     earlier = before.runs_before(results.runs, results.earlier)
     return replace(
-        proven.hold(compared, levels.of_contenders(results.runs, results.ladder)),
+        proven.hold(compared, levels.of_contenders(results.runs, results.ladder, results.ladders)),
         notes=wording.notes(results),
         before=before.compare(results.runs, earlier, compared.rule),
     )
@@ -149,7 +149,9 @@ def _tables(results: Results, main: Comparison) -> dict[str, bytes]:
     return {
         SUMS: results.sums.encode(),
         TABLE: table.to_csv(
-            proof.with_levels(frames.runs_frame(results.runs), results.runs, results.ladder)
+            proof.with_levels(
+                frames.runs_frame(results.runs), results.runs, results.ladder, results.ladders
+            )
         ).encode(),
         POINTS: table.to_csv(frames.points_frame(results.runs)).encode(),
         MARKDOWN: markdown.render(main).encode(),

@@ -15,6 +15,7 @@ from harness.analysis import frames, selection
 from harness.analysis.accepted import Accepted
 from harness.analysis.comparison import Comparison
 from harness.experiment import algorithms
+from harness.experiment.algorithms import Algorithm
 from harness.parity.checklist import Ladder
 from harness.report import contrasts, proof, wording
 from harness.runs.folder import Run, folder_name
@@ -83,6 +84,7 @@ def render(
         settings=settings(comparison.runs),
         given=[name for name in comparison.implementations if name not in imported],
         commands=commands(comparison),
+        method=" and ".join(one.title for one in _algorithms(comparison.runs)),
     )
 
 
@@ -168,9 +170,19 @@ def commands(comparison: Comparison) -> list[str]:
     return [
         *(checkout if len(commits) == 1 else []),
         f"{_threads(runs)}make compare {asked}",
-        f"make parity PROFILE={profile.name}",
+        *(f"make parity PROFILE={profile.name}{_of(one)}" for one in _algorithms(runs)),
         f"make verify PROFILE={profile.name}",
     ]
+
+
+def _algorithms(runs: Sequence[Run]) -> list[Algorithm]:
+    """Those of the runs, in the order of all; the default one where there are no runs."""
+    found = {algorithms.recorded(run.manifest.settings) for run in runs} or {algorithms.DEFAULT}
+    return [algorithms.of(name) for name in algorithms.names() if name in found]
+
+
+def _of(algorithm: Algorithm) -> str:
+    return "" if algorithm.name == algorithms.DEFAULT else f" ALGORITHM={algorithm.name}"
 
 
 def _threads(runs: Sequence[Run]) -> str:

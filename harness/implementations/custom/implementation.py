@@ -84,6 +84,8 @@ class Custom(Implementation):
     def unavailable(self) -> str | None:
         if self.source is None:
             return "only its results are here: name its file in IMPLEMENTATIONS"
+        if lacking := super().unavailable():
+            return lacking
         wanted, there = self.spec.source.commit, self.commit()
         if wanted and there != wanted:
             what = f"is at {there[:7]}" + ", with changes" * there.endswith("-dirty")

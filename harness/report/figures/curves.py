@@ -32,7 +32,7 @@ STYLES = (
     Style("#CC79A7", "-.", "D"),
 )
 # For more contenders than those.
-FURTHER_STYLES = (Style("#E69F00", "-", "v"), Style("#56B4E9", "--", "P"))
+FURTHER_STYLES = (Style("#E69F00", "--", "v"), Style("#56B4E9", ":", "P"))
 SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "svg.hashsalt": "fixmatch-compare",

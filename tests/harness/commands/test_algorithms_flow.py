@@ -9,6 +9,7 @@ import pytest
 
 from harness.commands import compare as pipeline
 from harness.commands.cli import main
+from harness.experiment import contender
 from harness.report.figures import curves
 from tests.fakes.fake import Fake
 from tests.faults.comparison import Comparison
@@ -55,6 +56,17 @@ def test_a_shared_setting_is_held_equal_between_algorithms(case: Comparison) -> 
     text = case.run(algorithms=["mixmatch"], iterations=8)
     assert "error 2: " in text
     assert "done with iterations = 60, asked for is 8; name another" in text
+
+
+def test_the_reference_is_taken_of_each_algorithm(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contender, "reference", lambda: "fake")
+    case.run(algorithms=BOTH)
+    other = Comparison(tmp_path / "other", case.data_dir)
+    text = other.run(algorithms=BOTH, reference=case.results)
+    for name in ("fake", "fake-mixmatch"):
+        assert f"40-seed0-{name}: taken from {case.results}\n" in text
 
 
 def test_what_an_implementation_has_not_is_unavailable(

@@ -14,6 +14,7 @@ from harness.experiment.contender import Contender
 from harness.implementations import registry
 from harness.implementations.reported import Facts, Level, Point, Proof, Resolved
 from harness.parity import levels
+from harness.parity.checklist import Ladder, check, rung
 from harness.parity.levels import BUDGET
 from harness.parity.terms import mark_incomparable
 from harness.report import markdown, proof, table
@@ -166,3 +167,15 @@ def test_a_method_of_its_own_holds_nobody_else_to_it():
 @pytest.mark.parametrize(("judged", "status"), [(80.05, "done"), (80.2, "incomparable")])
 def test_accuracies_that_are_logged_with_one_digit(judged, status):
     assert mark_incomparable([run(judged=judged)])[0].status.value == status
+
+
+def test_rungs_5_to_7_are_shown_by_the_ladder_of_its_algorithm() -> None:
+    step = rung(6, "same step", (check("loss", "0", "exact", True),))
+    climbed = Ladder(schema=1, profile="quick", holds=True, rungs=(step,))
+    found = run("own-mixmatch")
+    told = found.manifest.model_copy(update={"settings": SETTINGS | {"algorithm": "mixmatch"}})
+    mixed = replace(found, manifest=told)
+    assert levels.of_run(mixed, climbed)[6].level is Level.NOT_SHOWN
+    assert levels.of_run(mixed, None, {"mixmatch": climbed})[6].level is Level.SHOWN
+    assert levels.of_run(run("own"), None, {"mixmatch": climbed})[6].level is Level.NOT_SHOWN
+    assert levels.of_run(run("own"), climbed)[6].level is Level.SHOWN

@@ -12,7 +12,8 @@ import pytest
 from matplotlib.axes import Axes
 
 from harness.analysis import algorithm_frame, comparison, results
-from harness.commands import table, verify
+from harness.analysis.statistics import Verdict
+from harness.commands import ending, table, verify
 from harness.experiment import profile
 from harness.implementations import registry
 from harness.parity import checklist
@@ -98,6 +99,8 @@ def test_what_was_told_otherwise_stands_side_by_side(folder: Path) -> None:
 
 def test_the_page_says_the_same_and_calls_no_setting_wrong(folder: Path) -> None:
     text = (folder / "report.html").read_text()
+    assert "<title>FixMatch and MixMatch on mnist5k: quick</title>" in text
+    assert "make parity PROFILE=quick ALGORITHM=mixmatch" in page.commands(compared(folder))
     assert '<h3 id="algorithms">One algorithm against another</h3>' in text
     assert "FixMatch (own) minus MixMatch (own): " in text
     assert "✗ differs" not in text and "of its algorithm" in text
@@ -187,6 +190,26 @@ def test_where_only_algorithms_are_compared_the_headline_says_so(tmp_path: Path)
     found = compared(tmp_path)
     assert wording.headline(found) == "FixMatch (own) minus MixMatch (own): one seed at 40 labels."
     assert "at least two are needed" in contrasts.sentence(found.contrasts[0], found.titles)
+
+
+def test_what_comes_next_is_of_the_pair_that_asks_for_it(folder: Path) -> None:
+    """That of another pair of the same label count does not hide it."""
+    found = compared(folder)
+    ours, mixed = found.pairings
+    assert ours.result is not None and mixed.result is not None
+
+    def said(one: Verdict, other: Verdict) -> str:
+        assert ours.result is not None and mixed.result is not None
+        pairs = [
+            replace(ours, result=replace(ours.result, verdict=one)),
+            replace(mixed, result=replace(mixed.result, verdict=other)),
+        ]
+        return ending.next_command(replace(found, pairings=pairs), {"PROFILE": "quick"})
+
+    same, apart, open_ = Verdict.EQUIVALENT, Verdict.DIFFERENT, Verdict.INCONCLUSIVE
+    assert said(apart, same).startswith("make parity PROFILE=quick  #")
+    assert said(same, apart).startswith("make parity PROFILE=quick ALGORITHM=mixmatch  #")
+    assert "more seeds" in said(open_, same) and "more seeds" in said(same, open_)
 
 
 def section(text: str) -> str:

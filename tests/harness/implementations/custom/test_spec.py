@@ -140,3 +140,10 @@ def test_files_of_public_implementations_are_in_order(name):
     described = spec.read(contender.FOLDER / f"{name}.yaml")
     assert described.spec.name == name and len(described.spec.source.commit) == 40
     assert name not in registry.names()
+
+
+def test_it_has_no_other_algorithm(tmp_path):
+    enter(tmp_path)
+    side = registry.create(registry.under("mine", "mixmatch"))
+    assert (side.name, side.title) == ("mine-mixmatch", "Mine, MixMatch")
+    assert side.unavailable() == "mine has no MixMatch; leave it out of ALGORITHMS"

@@ -75,7 +75,8 @@ def compare(
     seeds: Annotated[str, typer.Option(help='seeds, as "0 1 2"')] = "0",
     iterations: Annotated[str, typer.Option(help="train this many instead of the profile's")] = "",
     implementations: Annotated[
-        str, typer.Option(help=f"any of {' '.join(registry.names())}")
+        str,
+        typer.Option(help=f"any of {' '.join(registry.names())}; or files that describe yours"),
     ] = "own torchssl",
     data_dir: Annotated[
         str,

@@ -8,6 +8,8 @@ LABELS ?= 40
 SEEDS ?= 0
 # With labelled_only too: does the unlabelled data help?
 IMPLEMENTATIONS ?= own torchssl
+ALGORITHMS ?= fixmatch
+ALGORITHM ?= fixmatch
 ITERATIONS ?=
 DATA_DIR ?=
 RESULTS ?= results
@@ -45,9 +47,10 @@ help:  ## list the targets
 
 setup: $(STAMP) torchssl  ## make .venv and get TorchSSL
 
-compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE EXECUTOR SLURM_CONFIG]
+compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS ITERATIONS IMPLEMENTATIONS ALGORITHMS DATA_DIR RESULTS JOBS RETRIES PATIENCE REFERENCE EXECUTOR SLURM_CONFIG]
 	@$(HARNESS) compare --labels '$(LABELS)' --profile '$(PROFILE)' --seeds '$(SEEDS)' \
-	    --implementations '$(IMPLEMENTATIONS)' --iterations '$(ITERATIONS)' \
+	    --implementations '$(IMPLEMENTATIONS)' --algorithms '$(ALGORITHMS)' \
+	    --iterations '$(ITERATIONS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
 	    --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)' \
 	    --reference '$(REFERENCE)' --executor '$(EXECUTOR)' --slurm-config '$(SLURM_CONFIG)'
@@ -55,8 +58,9 @@ compare: setup  ## train both and compare: LABELS="40 250 4000" [PROFILE SEEDS I
 table: $(STAMP)  ## write table and figure again from the runs: [PROFILE RESULTS]
 	@$(HARNESS) table --profile '$(PROFILE)' --results '$(RESULTS)'
 
-parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE DATA_DIR RESULTS]
-	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
+parity: setup  ## prove that both are comparable, rung by rung, on the CPU: [PROFILE ALGORITHM=mixmatch DATA_DIR RESULTS]
+	@$(HARNESS) parity --profile '$(PROFILE)' --data-dir '$(DATA_DIR)' --results '$(RESULTS)' \
+	    --algorithm '$(ALGORITHM)'
 
 report: $(STAMP)  ## write report.html again, and all else that the runs give: [PROFILE RESULTS]
 	@$(HARNESS) report --profile '$(PROFILE)' --results '$(RESULTS)'

@@ -1,4 +1,4 @@
-"""python -m own_impl: train FixMatch from the command line."""
+"""python -m own_impl: train FixMatch or MixMatch from the command line."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ def save(path: Path, model: Model, seconds: float) -> None:
         "network": model.network.state_dict(),
         "ema": model.ema.average,
         "optimizer": model.optimizer.state_dict(),
+        "guesses": model.guesses.sums,
     }
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -60,7 +61,8 @@ def load(path: Path, model: Model) -> float:
             f"{path}: schema {schema}, this code reads {SCHEMA}; start again in another --out"
         )
     # A setting that came after the checkpoint was made had what is its default now.
-    made_with = Config.model_validate({}).model_dump(mode="json") | state["settings"]
+    defaults = Config.model_validate({"algorithm": model.config.algorithm}).model_dump(mode="json")
+    made_with = defaults | {"algorithm": "fixmatch"} | state["settings"]
     for name, asked in _settings(model).items():
         saved = made_with.get(name)
         if saved != asked:
@@ -74,6 +76,8 @@ def load(path: Path, model: Model) -> float:
             average.copy_(state["ema"][name])
         model.optimizer.load_state_dict(state["optimizer"])
         _lay_out_as_weights(model.optimizer)
+        if "guesses" in state:  # statistics that came after the first checkpoints
+            model.guesses.sums.copy_(state["guesses"])
         model.iteration = int(state["iteration"])
         return float(state["seconds"])
     except (KeyError, RuntimeError, ValueError) as error:

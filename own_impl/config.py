@@ -7,16 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-DESCRIPTION = """FixMatch: semi-supervised image classification, by itself.
+DESCRIPTION = """FixMatch and MixMatch: semi-supervised image classification, by themselves.
 
 example: python -m own_impl --num-labeled 4000 --epochs 500
 example: python -m own_impl --dataset mnist5k --num-labeled 250 --depth 10 --widen-factor 1 \\
              --batch-size 10 --mu 4 --iterations 400 --eval-every 100 --ema-decay 0.99
+example: python -m own_impl --algorithm mixmatch --dataset mnist5k --num-labeled 250 --depth 10 \\
+             --widen-factor 1 --batch-size 8 --mu 1 --iterations 3000 --lambda-u 25
 
 Writes into --out: metrics.jsonl (one line an evaluation), checkpoint.pt, final-ema.safetensors.
 """
+
+# Settings that one algorithm has and the others have not.
+SETTINGS_OF = {
+    "fixmatch": ("threshold", "strong", "interleave"),
+    "mixmatch": ("temperature", "alpha", "ramp_up", "mixup"),
+}
+LAMBDA_U = {"fixmatch": 1.0, "mixmatch": 100.0}
 
 
 class Config(BaseModel):
@@ -41,17 +58,40 @@ class Config(BaseModel):
     iterations_per_epoch: int = Field(224, gt=0, description="iterations that count as an epoch")
     iterations: int | None = Field(None, gt=0, description="iterations in all, instead of --epochs")
     warmup: int = Field(0, ge=0, description="iterations of linear learning-rate warm-up")
-    # FixMatch (section 2.2 and table 4 of the paper)
+    # What every algorithm has
+    algorithm: Literal["fixmatch", "mixmatch"] = Field(
+        "fixmatch", description="what is trained; a setting of the other one is refused"
+    )
     batch_size: int = Field(32, gt=0, description="labelled images in a batch (B)")
     mu: int = Field(7, gt=0, description="unlabelled images per labelled one")
+    lambda_u: float = Field(
+        LAMBDA_U["fixmatch"],
+        ge=0,
+        description=f"weight of the unlabelled loss; {LAMBDA_U['mixmatch']:g} for mixmatch, if not "
+        "given",
+    )
+    # FixMatch (section 2.2 and table 4 of the paper)
     threshold: float = Field(0.95, ge=0, le=1, description="confidence of a pseudo-label (tau)")
-    lambda_u: float = Field(1.0, ge=0, description="weight of the unlabelled loss")
     strong: Literal["torchssl", "paper"] = Field(
         "torchssl",
         description="strong view: torchssl (3 operations, any magnitude) or paper (n=2, m=10)",
     )
     interleave: bool = Field(
         False, description="mix the three batches, for when a batch is split over devices"
+    )
+    # MixMatch (section 3 of its paper)
+    temperature: float = Field(0.5, gt=0, description="sharpening of guessed labels (T)")
+    alpha: float = Field(0.5, gt=0, description="MixUp's coefficient is of Beta(alpha, alpha)")
+    ramp_up: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="share of the iterations over which the weight of the unlabelled loss rises "
+        "from 0",
+    )
+    mixup: Literal["batch", "paper"] = Field(
+        "batch",
+        description="MixUp's coefficient: one a batch (TorchSSL) or one an example (the paper)",
     )
     # Optimiser
     lr: float = Field(0.03, gt=0, description="learning rate at the start")
@@ -112,6 +152,19 @@ class Config(BaseModel):
         at = values.get("eval_at")
         return values | {"eval_at": at.split(",")} if isinstance(at, str) else values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: dict[str, Any]) -> dict[str, Any]:
+        weight = LAMBDA_U.get(str(values.get("algorithm")))
+        return values if weight is None else {"lambda_u": weight} | values
+
+    @model_validator(mode="after")
+    def _check_algorithm(self) -> Config:
+        for name in sorted(self._of_others() & self.model_fields_set):
+            option = f"--{name.replace('_', '-')} {getattr(self, name)}"
+            raise ValueError(f"{option}: {self.algorithm} has no such setting; leave it out")
+        return self
+
     @model_validator(mode="after")
     def _check(self) -> Config:
         if (self.depth - 4) % 6 != 0 or self.depth < 10:
@@ -123,6 +176,16 @@ class Config(BaseModel):
                 f"--warmup {self.warmup}: does not end before iteration {self.total_iterations}"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_others(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is saved with a run is what it has."""
+        settings: dict[str, Any] = serialise(self)
+        return {name: v for name, v in settings.items() if name not in self._of_others()}
+
+    def _of_others(self) -> set[str]:
+        """The settings that are of other algorithms only."""
+        return {n for other, ns in SETTINGS_OF.items() if other != self.algorithm for n in ns}
 
     @property
     def total_iterations(self) -> int:
@@ -152,6 +215,8 @@ def parse(arguments: Sequence[str] | None = None) -> Config:
     for name, field in Config.model_fields.items():
         option = "--" + name.replace("_", "-")
         text = f"{field.description} (default: {field.default})"
+        for algorithm, names in SETTINGS_OF.items():
+            text = f"{algorithm}: {text}" if name in names else text
         if field.annotation is bool:
             parser.add_argument(
                 option, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text

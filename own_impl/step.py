@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from own_impl.algorithms.guesses import Guesses
 from own_impl.algorithms.parts import Losses
 from own_impl.algorithms.schedule import learning_rate
 from own_impl.config import Config
@@ -49,6 +50,7 @@ class Model:
         self.optimizer = make_optimizer(self.network, config)
         self.ema = Ema(self.network, config.ema_decay)
         self.finite = FiniteCheck(device)
+        self.guesses = Guesses(device)
         self.iteration = 0
 
     @property
@@ -68,6 +70,7 @@ class Model:
             group["lr"] = lr
         measured = replace(losses, total=losses.total.detach())
         self.finite.add(self.iteration, lr, measured)
+        self.guesses.add(losses.guesses)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(losses.total)
         self.optimizer.step()

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from own_impl import checkpoint, machine
-from own_impl.algorithms import fixmatch
+from own_impl.algorithms.choice import algorithm
 from own_impl.algorithms.parts import Losses
 from own_impl.config import Config
 from own_impl.data import Data, DataError, load, weights_sha256
@@ -31,12 +31,13 @@ def train(config: Config) -> Evaluation:
     """
     data = load(config)
     device = machine.prepare(config)
+    trained = algorithm(config)
     model = Model(make_network(config, data).to(device), config)
     metrics, seconds = open_run(config, data, model, device)
     if odd := machine.notice(config, device):
         metrics.say(odd)
     evaluator = Evaluator(data.test_images, data.test_labels, device)
-    batches = Batches(data, config, device, fixmatch.draw, fixmatch.make)
+    batches = Batches(data, config, device, trained.draw, trained.make)
     began = time.monotonic() - seconds
     pace = _Pace(model.iteration)
 
@@ -45,7 +46,7 @@ def train(config: Config) -> Evaluation:
         with pace.data():
             batch = batches[model.iteration]
         lr = model.learning_rate
-        losses = model.update(fixmatch.losses(model.forward, batch, config, model.iteration))
+        losses = model.update(trained.losses(model.forward, batch, config, model.iteration))
         done = model.iteration
         evaluates = config.evaluates_after(done)
         checkpoints = done % config.checkpoint_every == 0 or done == config.total_iterations
@@ -65,6 +66,7 @@ def train(config: Config) -> Evaluation:
                 eval_loss=result.loss,
                 seconds=time.monotonic() - began,
                 **values,
+                **model.guesses.take(),
             )
         if checkpoints:
             checkpoint.save(config.out / "checkpoint.pt", model, time.monotonic() - began)

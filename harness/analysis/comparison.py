@@ -104,6 +104,7 @@ class Comparison:
     cells: Sequence[Cell]
     pairings: Sequence[Pairing]
     gains: Sequence[Paired]  # what a contender has over its baselines
+    contrasts: Sequence[Paired]  # a contender minus the same one with another algorithm
     contenders: Mapping[str, Contender]
     published_beside: Sequence[Citation]  # same data set, same rule
     published_apart: Sequence[Citation]
@@ -179,6 +180,12 @@ def build(
         for count in labels
         for name, whole in baselines.items()
     ]
+    contrasts = [
+        paired(by_key[count, other], by_key[count, name], final_weights)
+        for count in labels
+        for name in implementations
+        if name in contenders and (other := contenders[name].counterpart) in implementations
+    ]
     beside = published.of(data, rule)
     return Comparison(
         profile=profile,
@@ -192,6 +199,7 @@ def build(
         cells=cells,
         pairings=pairings,
         gains=gains,
+        contrasts=contrasts,
         contenders=contenders,
         published_beside=beside,
         published_apart=[row for row in published.rows if row not in beside],

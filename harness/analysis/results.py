@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.analysis import accepted, provenance
 from harness.analysis.accepted import Accepted
 from harness.analysis.provenance import Provenance
+from harness.experiment import algorithms
 from harness.implementations import registry
 from harness.parity import checklist, terms
 from harness.parity.checklist import Ladder
@@ -38,6 +39,7 @@ class Results:
     sums: str
     earlier: Sequence[Run]  # of the origins before, on the same terms
     provenance: Provenance | None  # None: no published evidence
+    ladders: Mapping[str, Ladder | None] = field(default_factory=dict)  # of further algorithms
 
 
 def read(folder: Path) -> Results:
@@ -52,7 +54,14 @@ def read(folder: Path) -> Results:
         sums=sums(folder, [(_place(folder, run), run) for run in runs]),
         earlier=_earlier(folder),
         provenance=provenance.read(folder),
+        ladders=_ladders(folder, runs),
     )
+
+
+def _ladders(folder: Path, runs: Sequence[Run]) -> dict[str, Ladder | None]:
+    """Of the algorithms beside the default one that have runs there."""
+    found = {algorithms.recorded(run.manifest.settings) for run in runs} - {algorithms.DEFAULT}
+    return {name: checklist.read(folder, name) for name in sorted(found)}
 
 
 def load_all(results: Path) -> list[Run]:
@@ -85,7 +94,7 @@ def sources(results: Path, names: Collection[str]) -> dict[str, str] | None:
     if published is not None:
         return dict(published.sources)
     known = {
-        name: registry.create(name).source_sha256() for name in names if name in registry.names()
+        name: registry.create(name).source_sha256() for name in names if registry.is_known(name)
     }
     return {name: digest for name, digest in known.items() if digest}
 

@@ -33,6 +33,8 @@ from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, HarnessError
 from harness.experiment import profile as profiles
 from harness.experiment import study as studies
+from harness.experiment.algorithms import DEFAULT as DEFAULT_ALGORITHM
+from harness.experiment.algorithms import names as known_algorithms
 from harness.experiment.settings_file import CONFIGS
 from harness.implementations import logs, registry
 from harness.implementations.logs import recognise
@@ -78,6 +80,9 @@ def compare(
         str,
         typer.Option(help=f"any of {' '.join(registry.names())}; or files that describe yours"),
     ] = "own torchssl",
+    algorithms: Annotated[
+        str, typer.Option(help=f"with which each is trained: any of {' '.join(known_algorithms())}")
+    ] = DEFAULT_ALGORITHM,
     data_dir: Annotated[
         str,
         typer.Option(help="folder that holds cifar-10-batches-py, instead of the profile's data"),
@@ -120,9 +125,12 @@ def compare(
         limits=Limits(retries=retries, patience=patience),
         slurm=slurm.read_settings(slurm_config) if executor == "slurm" else None,
         reference=Path(reference) if reference else None,
+        algorithms=arguments.names(algorithms),
     )
     if not question.implementations:
         raise BadInput(f"IMPLEMENTATIONS: none named; use {' '.join(registry.names())}")
+    if not question.algorithms:
+        raise BadInput(f"ALGORITHMS: none named; use {' '.join(known_algorithms())}")
     compare_command.compare(question, Terminal())
 
 
@@ -152,6 +160,9 @@ def parity(
         str, typer.Option(help="folder that holds cifar-10-batches-py, instead of the profile's")
     ] = "",
     results: ResultsOption = Path("results"),
+    algorithm: Annotated[
+        str, typer.Option(help=f"one of {' '.join(known_algorithms())}")
+    ] = DEFAULT_ALGORITHM,
 ) -> None:
     """Climb the ladder: prove that our FixMatch and TorchSSL are comparable, rung by rung.
 
@@ -165,6 +176,7 @@ def parity(
         seed=arguments.one_number("SEED", seed),
         data_dir=Path(data_dir) if data_dir else None,
         results=results,
+        algorithm=algorithm,
     )
     parity_command.climb(asked, Terminal())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.commands import ending, table
 from harness.commands.plan import Means, Plan
 from harness.commands.terminal import Terminal
-from harness.experiment import contender
+from harness.experiment import algorithms, contender
 from harness.experiment.opening import Experiment, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
@@ -23,8 +23,8 @@ from harness.runs.manifest import Status
 PUBLISHED = Path("results/published")
 # Of the Makefile: what need not be said again.
 DEFAULTS = {
-    "SEEDS": "0", "PROFILE": "auto", "IMPLEMENTATIONS": "own torchssl", "RESULTS": "results",
-    "JOBS": "1", "EXECUTOR": "local",
+    "SEEDS": "0", "PROFILE": "auto", "IMPLEMENTATIONS": "own torchssl",
+    "ALGORITHMS": algorithms.DEFAULT, "RESULTS": "results", "JOBS": "1", "EXECUTOR": "local",
 }  # fmt: skip
 
 
@@ -45,11 +45,18 @@ class CompareQuestion:
     reference: Path | None = None  # a results folder with finished runs of the reference
     reuse: Path | None = None  # a results folder with finished runs of anyone, where they are these
     published: Path = PUBLISHED  # what the accuracies are held against at the end
+    algorithms: Sequence[str] = (algorithms.DEFAULT,)  # with which each contender is trained
 
     @property
     def means(self) -> Means:
         """With what its runs are trained."""
         return Means(self.jobs, self.limits, self.slurm)
+
+    @property
+    def contenders(self) -> list[str]:
+        """Each of the implementations with each of the algorithms. Raises BadInput."""
+        asked = (registry.under(n, a) for a in self.algorithms for n in self.implementations)
+        return list(dict.fromkeys(asked))
 
     @property
     def variables(self) -> dict[str, str]:
@@ -59,6 +66,7 @@ class CompareQuestion:
             "SEEDS": " ".join(map(str, self.seeds)),
             "PROFILE": self.profile,
             "IMPLEMENTATIONS": " ".join(map(registry.word, self.implementations)),
+            "ALGORITHMS": " ".join(self.algorithms),
             "ITERATIONS": str(self.iterations or ""),
             "DATA_DIR": str(self.data_dir or ""),
             "RESULTS": str(self.results),
@@ -74,7 +82,7 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
     Raises BadInput before anything is written, and Incomplete after everything that could be done
     is done and written.
     """
-    sides = [registry.create(name) for name in question.implementations]
+    sides = [registry.create(name) for name in question.contenders]
     experiment = _open(question)
     profile, folder = experiment.profile, question.results / experiment.profile.name
     terminal.say(str(experiment))
@@ -89,7 +97,8 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
         plan.check_terms()
         plan.restore()
         if question.reference is not None:
-            plan.take(question.reference, contender.reference())
+            for algorithm in question.algorithms:
+                plan.take(question.reference, contender.reference_with(algorithm))
         if question.reuse is not None:
             plan.reuse(question.reuse)
         space.check(folder, profile, len(plan.todo), question.jobs)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.commands.terminal import Terminal
 from harness.errors import CheckFailed
+from harness.experiment import algorithms
 from harness.experiment.opening import open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Request
@@ -30,6 +31,7 @@ class LadderQuestion:
     seed: int
     data_dir: Path | None
     results: Path
+    algorithm: str = algorithms.DEFAULT
 
 
 def climb(asked: LadderQuestion, terminal: Terminal) -> None:
@@ -41,8 +43,10 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
         asked.profile, data_dir=asked.data_dir, labels=[asked.labels], device="cpu"
     )
     profile, dataset = experiment.profile, experiment.dataset
-    mine, reference = registry.create("own"), registry.reference()
-    request = Request(profile, dataset, asked.labels, asked.seed, "cpu")
+    algorithm = algorithms.of(asked.algorithm)
+    mine = registry.create(registry.under("own", algorithm.name))
+    reference = registry.reference(algorithm.name)
+    request = Request(profile, dataset, asked.labels, asked.seed, "cpu").under(algorithm.name)
     terminal.say(
         f"Profile {profile.name} ({experiment.why}), data {dataset.name}, seed {asked.seed}, on "
         "the CPU"
@@ -57,15 +61,20 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
         "own_commit": mine.commit(),
         "torchssl_commit": reference.commit(),
     }
-    checklist.write(folder, profile.name, about, found.rungs)
-    caption = (
-        f"profile {profile.name}, {dataset.name}: own step against TorchSSL's on equal batches"
-    )
+    is_default = algorithm.name == algorithms.DEFAULT
+    if not is_default:
+        about["algorithm"] = algorithm.name
+    checklist.write(folder, profile.name, about, found.rungs, algorithm.name)
+    step = "own step" if is_default else f"own {algorithm.title} step"
+    caption = f"profile {profile.name}, {dataset.name}: {step} against TorchSSL's on equal batches"
     drawn = step_drift.step_drift(found.drift, caption)
     for kind in ("svg", "png"):
-        write_bytes(folder / f"{FIGURE}.{kind}", render(drawn, kind))
+        name = FIGURE if is_default else f"{FIGURE}-{algorithm.name}"
+        write_bytes(folder / f"{name}.{kind}", render(drawn, kind))
     show(found.rungs, terminal)
-    terminal.say(f"  {folder / checklist.FILE}, {time.monotonic() - began:.0f} s")
+    terminal.say(
+        f"  {folder / checklist.file_of(algorithm.name)}, {time.monotonic() - began:.0f} s"
+    )
     lacking = [rung for rung in found.rungs if not rung.holds]
     if lacking:
         first = next((rung for rung in lacking if rung.broken), lacking[0])

@@ -86,7 +86,7 @@ class Plan:
 
     def _is_of_today(self, manifest: Manifest) -> bool:
         """Of a contender that is not known here, nothing can be told: it counts."""
-        if manifest.implementation not in registry.names():
+        if not registry.is_known(manifest.implementation):
             return True
         today = self._origin(registry.create(manifest.implementation))
         return not origin.difference(origin.of(manifest), today)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.errors import BadInput
-from harness.experiment import settings_file
+from harness.experiment import algorithms, settings_file
 from harness.experiment.settings_file import CONFIGS
 
 Selection = Literal["best", "last", "mean20", "median20"]
@@ -17,6 +17,18 @@ Selection = Literal["best", "last", "mean20", "median20"]
 ByLabels = Annotated[
     dict[Annotated[int, Field(gt=0)], Annotated[float, Field(gt=0, le=100)]], Field(min_length=1)
 ]
+
+
+class MixMatchSection(BaseModel):
+    """A profile's settings of MixMatch; what is not here is as FixMatch has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(gt=0)  # of sharpening a guessed label
+    alpha: float = Field(gt=0)  # MixUp's lambda is of Beta(alpha, alpha)
+    lambda_u: float = Field(ge=0)
+    ramp_up: float = Field(gt=0, le=1)  # share of the iterations in which lambda_u rises from 0
+    mu: int | None = Field(None, gt=0)  # None: the profile's
 
 
 class Profile(BaseModel):
@@ -48,6 +60,8 @@ class Profile(BaseModel):
     tolerance: ByLabels  # what a mean over seeds may move by when code changes and nothing else
     # A first guess at how long a run takes, until runs of this folder tell better.
     seconds_per_iteration: dict[str, float] = {}
+    # Of an algorithm other than FixMatch, whose settings stand among the shared ones: see `under`.
+    mixmatch: MixMatchSection | None = None
 
     @field_validator("depth")
     @classmethod
@@ -56,15 +70,45 @@ class Profile(BaseModel):
             raise ValueError("must be 6n + 4: 10, 16, 22, 28 ...")
         return depth
 
-    def hyper_parameters(self) -> dict[str, Any]:
-        """The settings that two runs must share to be compared."""
-        about = {"schema_version", "name", "description", "data", "requires_cuda"}
-        about |= {"selection", "margin", "tolerance", "seconds_per_iteration"}
-        return self.model_dump(exclude=about)
+    def under(self, algorithm: str) -> Profile:
+        """The profile as that algorithm is told it: its section's values of settings that others
+        have too, `lambda_u` for one, take the place of theirs.
 
-    def departing(self, changes: Mapping[str, Any]) -> Profile:
+        Raises BadInput where the profile has no section for it.
+        """
+        if algorithm == algorithms.DEFAULT:
+            return self
+        section = self._section(algorithm).model_dump(exclude_none=True)
+        shared = {name: value for name, value in section.items() if name in Profile.model_fields}
+        return self.model_copy(update=shared)
+
+    def hyper_parameters(self, algorithm: str = algorithms.DEFAULT) -> dict[str, Any]:
+        """The settings that two runs of an algorithm must share to be compared. Raises BadInput."""
+        about = {"schema_version", "name", "description", "data", "requires_cuda"}
+        about |= {"selection", "margin", "tolerance", "seconds_per_iteration", "mixmatch"}
+        settings = self.under(algorithm).model_dump(exclude=about)
+        if algorithm == algorithms.DEFAULT:
+            return settings
+        section = self._section(algorithm).model_dump(exclude_none=True)
+        shared = {k: v for k, v in settings.items() if not algorithms.why_foreign(k, algorithm)}
+        return {"algorithm": algorithm, **shared, **section}
+
+    def departing(self, changes: Mapping[str, Any], algorithm: str = algorithms.DEFAULT) -> Profile:
         """The same profile with other values of some settings, checked like those of a file."""
-        return Profile.model_validate(self.model_dump(by_alias=True) | dict(changes))
+        content = self.model_dump(by_alias=True)
+        section = content.get(algorithm) or {}
+        for name, value in changes.items():
+            (section if name in section else content)[name] = value
+        return Profile.model_validate(content).under(algorithm)
+
+    def _section(self, algorithm: str) -> MixMatchSection:
+        section: MixMatchSection | None = getattr(self, algorithms.of(algorithm).name)
+        if section is None:
+            raise BadInput(
+                f"ALGORITHMS {algorithm}: profile {self.name} has no section {algorithm}; add one "
+                f"to configs/profiles/{self.name}.yaml"
+            )
+        return section
 
     def evaluated_after(self) -> list[int]:
         """Numbers of updates after which TorchSSL evaluates; our side does so too.

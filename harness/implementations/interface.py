@@ -15,7 +15,7 @@ be judged; without them it cannot be.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +23,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, LogError
+from harness.experiment import algorithms
 from harness.experiment.contender import Contender
 from harness.experiment.data import Dataset
 from harness.experiment.profile import Profile
@@ -60,15 +61,27 @@ class Request:
     seed: int
     device: str  # cpu or cuda
     options: Mapping[str, Any] = field(default_factory=dict)
+    algorithm: str = algorithms.DEFAULT
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """The profile's settings of the algorithm. Raises BadInput where it has none."""
+        return self.profile.hyper_parameters(self.algorithm)
 
     @property
     def iterations_per_epoch(self) -> int:
         """Iterations in which as many unlabelled images are seen as there are, rounded up."""
         return -(-self.dataset.train_size // (self.profile.batch_size * self.profile.mu))
 
+    def under(self, algorithm: str) -> Request:
+        """The same run with that algorithm, on its terms. Raises BadInput."""
+        return replace(self, algorithm=algorithm, profile=self.profile.under(algorithm))
+
     def departing(self, departs: Mapping[str, Any]) -> Request:
         """The same run with the settings that an implementation declares to change."""
-        return replace(self, profile=self.profile.departing(departs)) if departs else self
+        if not departs:
+            return self
+        return replace(self, profile=self.profile.departing(departs, self.algorithm))
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,7 @@ class Implementation(ABC):
     left. One object is of one contender, whose name, title and changes are its own.
     """
 
+    trains: ClassVar[Collection[str]] = (algorithms.DEFAULT,)  # the algorithms that it has
     declares = False  # whether there is a `declare_command`
     not_restored: tuple[str, ...] = ()  # what is lost when it goes on from a checkpoint
     # Settings that it has no other values of than these, by `algorithms.FIELDS`.
@@ -132,11 +146,17 @@ class Implementation(ABC):
 
     def asked(self, request: Request) -> Request:
         """What is asked of it where `request` is asked of all."""
-        return request.departing(self.departs)
+        return request.under(self.contender.algorithm).departing(self.departs)
 
-    @abstractmethod
     def unavailable(self) -> str | None:
         """Why it cannot run here, in one line; None if it can."""
+        contender = self.contender
+        if contender.unavailable:
+            return contender.unavailable
+        if contender.algorithm not in self.trains:
+            title = algorithms.of(contender.algorithm).title
+            return f"{contender.implementation} has no {title}; leave it out of ALGORITHMS"
+        return None
 
     @abstractmethod
     def commit(self) -> str:
@@ -193,6 +213,17 @@ class Implementation(ABC):
     @abstractmethod
     def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
         """Its evaluations so far; `class_counts` are the test set's. Raises LogError."""
+
+    def check_algorithm(self, log: Path, found: str | None) -> None:
+        """Raise LogError where a log names another algorithm than the contender's.
+
+        None: the log does not say.
+        """
+        mine = self.contender.algorithm
+        if found is not None and found != mine:
+            raise LogError(
+                f"{log}: a log of {found}, and {self.name} is of {mine}; move the run folder away"
+            )
 
     @abstractmethod
     def facts(self, folder: Path) -> Facts | None:

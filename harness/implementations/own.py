@@ -1,4 +1,4 @@
-"""Our FixMatch, `python -m own_impl`, in a child process."""
+"""Our FixMatch and MixMatch, `python -m own_impl`, in a child process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.experiment.algorithms import FIELDS, OWN_FIELDS
+from harness.experiment import algorithms
+from harness.experiment.algorithms import OWN_FIELDS
 from harness.experiment.profile import Profile
 from harness.implementations import checkpoints
 from harness.implementations.interface import (
@@ -38,11 +39,9 @@ TIMES = "times.json"
 class Own(Implementation):
     """See `own_impl`; its settings carry the names of the profile's."""
 
+    trains = (algorithms.FIXMATCH.name, algorithms.MIXMATCH.name)
     checkpoint_every = 100  # iterations at least: what a stop costs at most
     declares = True
-
-    def unavailable(self) -> str | None:
-        return None
 
     def commit(self) -> str:
         return commit_here()
@@ -89,7 +88,7 @@ class Own(Implementation):
             "iterations-per-epoch": request.iterations_per_epoch,
             "checkpoint-every": max(self.checkpoint_every, profile.eval_every),
         }
-        return options | profile.hyper_parameters() | {"eval_every": None} | dict(request.options)
+        return options | request.hyper_parameters | {"eval_every": None} | dict(request.options)
 
     def judge_command(
         self, weights: Path, images: Path, profile: Profile, device: str, out: Path
@@ -105,7 +104,7 @@ class Own(Implementation):
         return _command("own_impl.answers.judge", options)
 
     def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command:
-        options = request.profile.hyper_parameters() | {
+        options = request.hyper_parameters | {
             "eval_every": None,
             "data-dir": DATA,
             "num-labeled": request.labels,
@@ -130,7 +129,11 @@ class Own(Implementation):
         return folder / "metrics.jsonl"
 
     def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
-        return read(self.log(folder))
+        log = self.log(folder)
+        points = read(log)
+        for start in starts(log)[:1]:
+            self.check_algorithm(log, algorithms.recorded(start.get("settings", {})))
+        return points
 
     def facts(self, folder: Path) -> Facts | None:
         try:
@@ -152,7 +155,7 @@ class Own(Implementation):
             return {}
         names = {"labels": "num_labeled"}
         found = {}
-        for field in (*FIELDS, *OWN_FIELDS):
+        for field in (*algorithms.of(self.contender.algorithm).fields, *OWN_FIELDS):
             for part in ("settings", "resolved"):
                 key = names.get(field, field)
                 if key in start.get(part, {}):

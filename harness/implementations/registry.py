@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
+from harness.experiment import algorithms
 from harness.experiment import contender as contenders
 from harness.experiment.contender import Contender
 from harness.implementations.custom import spec
@@ -76,8 +77,25 @@ def of_run(name: str, described: Described | None) -> Implementation:
 
 
 def names() -> list[str]:
-    """The contenders that there are."""
+    """The contenders that there are, without those that are one of them with another algorithm."""
     return sorted({*contenders.names(), *_FURTHER})
+
+
+def is_known(name: str) -> bool:
+    """Whether there is a contender of that name, or there are runs of one."""
+    return name in names() or _derived(name) is not None or name in _KEPT
+
+
+def under(name: str, algorithm: str) -> str:
+    """The name of the contender that is `name` with that algorithm.
+
+    One of another algorithm than the default has that one, and is itself. Raises BadInput.
+    """
+    algorithms.of(algorithm)
+    is_default = algorithm == algorithms.DEFAULT
+    if is_default or contender(name).algorithm != algorithms.DEFAULT:
+        return name
+    return contenders.derived_name(name, algorithm)
 
 
 def contender(name: str) -> Contender:
@@ -86,9 +104,20 @@ def contender(name: str) -> Contender:
         return _FURTHER[name]
     if name in contenders.names():
         return contenders.load(name)
+    if (derived := _derived(name)) is not None:
+        return derived
     if name in _KEPT:
         return _KEPT[name].spec.contender
     raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
+
+
+def _derived(name: str) -> Contender | None:
+    """`own-mixmatch`, where there is no file of it: `own` with that algorithm."""
+    base, _, algorithm = name.rpartition("-")
+    if base not in names() or algorithm not in algorithms.names()[1:]:
+        return None
+    found = contender(base)
+    return found.under(algorithm) if found.algorithm == algorithms.DEFAULT else None
 
 
 def create(name: str) -> Implementation:
@@ -104,9 +133,9 @@ def create(name: str) -> Implementation:
     return _IMPLEMENTATIONS[entered.implementation](entered)
 
 
-def reference() -> Implementation:
-    """The implementation that others are held against."""
-    return create(contenders.reference())
+def reference(algorithm: str = algorithms.DEFAULT) -> Implementation:
+    """The implementation that others of an algorithm are held against."""
+    return create(contenders.reference_with(algorithm))
 
 
 def departs(name: str) -> Mapping[str, Any]:
@@ -114,14 +143,14 @@ def departs(name: str) -> Mapping[str, Any]:
     return create(name).departs if is_known(name) else {}
 
 
-def is_known(name: str) -> bool:
-    """Whether there is a contender of that name, or there are runs of one."""
-    return name in names() or name in _KEPT
-
-
 def entered() -> dict[str, Contender]:
-    """All contenders by name, in the order of their styles: those without one come last."""
+    """All contenders by name, in the order of their styles: those without one come last.
+
+    After all others those that are one of them with another algorithm.
+    """
     found = [contender(name) for name in sorted({*names(), *_KEPT})]
     last = 1 + max((one.style or 0 for one in found), default=0)
     found.sort(key=lambda one: (last if one.style is None else one.style, one.name))
+    others = (contenders.derived_name(one.name, a) for a in algorithms.names() for one in found)
+    found += [one for name in others if name not in names() and (one := _derived(name)) is not None]
     return {one.name: one for one in found}

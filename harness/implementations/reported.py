@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.experiment import algorithms
+
 
 @dataclass(frozen=True)
 class Point:
@@ -94,6 +96,7 @@ class Evidence:
     failure: str = ""
     departs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     asked: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    algorithm: str = algorithms.DEFAULT
     differs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property

@@ -6,6 +6,7 @@ Pure functions of the files that `question` describes: `mine` and `theirs` are f
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import log_softmax
 
+from harness.experiment import algorithms
 from harness.parity.checklist import Check, Rung, check, rung
 from harness.parity.question import MODES, OPERATIONS, PRECISIONS
 
@@ -68,10 +70,12 @@ class _Steps:
 
     rows: list[dict[str, float]]
     first: str
-    masks: list[float]  # the reference's
+    masks: list[float]  # the reference's; 1 where it has none
 
 
-def step(mine: Path, theirs: Path, steps: int) -> tuple[Rung, list[dict[str, float]]]:
+def step(
+    mine: Path, theirs: Path, steps: int, algorithm: str = algorithms.DEFAULT
+) -> tuple[Rung, list[dict[str, float]]]:
     """Rung 6: the same fixed batches, and everything equal after each step; the float32 drift.
 
     The drift has a row a step: its number, and the largest difference of each kind of tensor,
@@ -80,10 +84,16 @@ def step(mine: Path, theirs: Path, steps: int) -> tuple[Rung, list[dict[str, flo
     found = {precision: _steps(mine, theirs, steps, precision) for precision in PRECISIONS}
     masks = found["float64"].masks
     active = sum(mask > 0 for mask in masks)
+    average = f"mask {np.mean(masks):.2f} on average"
+    if not algorithms.of(algorithm).is_masked:
+        active, average = (
+            steps - 1,
+            "every guess; the weight rises from 0, which the first step has",
+        )
     checks = [
         check(
             "steps in which both losses count",
-            f"{active} of {steps}, mask {np.mean(masks):.2f} on average",
+            f"{active} of {steps}, {average}",
             "at least half",
             2 * active >= steps,
         )
@@ -109,7 +119,7 @@ def _steps(mine: Path, theirs: Path, steps: int, precision: str) -> _Steps:
     rows, masks, first = [], [], ""
     for k in range(steps):
         ours, reference = _step(mine, precision, k), _step(theirs, precision, k)
-        masks.append(reference["scalar/mask"].item())
+        masks.append(float(reference.get("scalar/mask", np.float64(1.0))))
         row = dict.fromkeys(KINDS, 0.0)
         for name in _in_order({*ours, *reference}):
             kind = name.split("/")[0]
@@ -134,8 +144,19 @@ def augmentation(question: Path, mine: Path, theirs: Path) -> list[Check]:
     """Of rung 7: pixel for pixel, and the same distributions of what is drawn."""
     asked = load(question / "views.npz")
     ours, reference = load(mine / "views.npz"), load(theirs / "views.npz")
-    checks = [_operations(asked, ours["operations"], reference["operations"])]
-    for view in ("weak", "strong"):
+    return [
+        _operations(asked, ours["operations"], reference["operations"]),
+        *whole_views(asked, ours, reference, ["weak", "strong"]),
+        distributions(load(mine / "draws.npz"), load(theirs / "draws.npz")),
+    ]
+
+
+def whole_views(
+    asked: Arrays, ours: Arrays, reference: Arrays, views: Sequence[str]
+) -> list[Check]:
+    """Whole views of given parameters: arrays (V, 3, 32, 32), by the name of the view."""
+    checks = []
+    for view in views:
         unequal = np.abs(ours[view] - reference[view]).max(axis=(1, 2, 3)) > 1e-6
         measured = f"{len(unequal)} of {len(unequal)} equal"
         if unequal.any():
@@ -145,7 +166,6 @@ def augmentation(question: Path, mine: Path, theirs: Path) -> list[Check]:
             measured = f"{int(unequal.sum())} of {len(unequal)} differ, first view {v}{how}"
         name = f"whole {view} views of given parameters"
         checks.append(check(name, measured, "every pixel", not unequal.any()))
-    checks.append(distributions(load(mine / "draws.npz"), load(theirs / "draws.npz")))
     return checks
 
 
@@ -169,16 +189,16 @@ def _operations(asked: Arrays, ours: NDArray[Any], reference: NDArray[Any]) -> C
 def distributions(ours: Arrays, theirs: Arrays) -> Check:
     """What each side drew by itself, by two-sample tests: chi-square or Kolmogorov-Smirnov."""
     p_values: dict[str, float] = {
-        "operations": _chi_square(ours["chosen"], theirs["chosen"]),
-        "flips": _chi_square(ours["flip"], theirs["flip"]),
-        "crop rows": _chi_square(ours["top"], theirs["top"]),
-        "crop columns": _chi_square(ours["left"], theirs["left"]),
-        "magnitudes": _ks(ours["fraction"], theirs["fraction"]),
-        "cutout side": _ks(ours["side"], theirs["side"]),
-        "cutout x": _ks(ours["centre"][:, 0], theirs["centre"][:, 0]),
-        "cutout y": _ks(ours["centre"][:, 1], theirs["centre"][:, 1]),
+        "operations": chi_square(ours["chosen"], theirs["chosen"]),
+        "flips": chi_square(ours["flip"], theirs["flip"]),
+        "crop rows": chi_square(ours["top"], theirs["top"]),
+        "crop columns": chi_square(ours["left"], theirs["left"]),
+        "magnitudes": ks(ours["fraction"], theirs["fraction"]),
+        "cutout side": ks(ours["side"], theirs["side"]),
+        "cutout x": ks(ours["centre"][:, 0], theirs["centre"][:, 0]),
+        "cutout y": ks(ours["centre"][:, 1], theirs["centre"][:, 1]),
     }
-    return _same_distribution(f"{len(ours['flip']):,} views drawn by each side", p_values)
+    return same_distribution(f"{len(ours['flip']):,} views drawn by each side", p_values)
 
 
 def sampling(mine: Arrays, theirs: Arrays, labels: int, pool: int) -> Check:
@@ -189,11 +209,11 @@ def sampling(mine: Arrays, theirs: Arrays, labels: int, pool: int) -> Check:
     for name, size in sizes.items():
         n = min(len(mine[name]), len(theirs[name]))
         ours, reference = mine[name][:n], theirs[name][:n]
-        p_values[f"{name} indices"] = _chi_square(
+        p_values[f"{name} indices"] = chi_square(
             ours * bins[name] // size, reference * bins[name] // size
         )
         p_values[f"repeats among {name}"] = _repeats(ours, reference, size)
-    return _same_distribution("indices drawn by each side, with replacement", p_values)
+    return same_distribution("indices drawn by each side, with replacement", p_values)
 
 
 def _repeats(ours: NDArray[Any], theirs: NDArray[Any], size: int) -> float:
@@ -236,7 +256,8 @@ def judge(question: Path, theirs: Path, logits: NDArray[np.float32]) -> list[Che
     ]
 
 
-def _same_distribution(quantity: str, p_values: dict[str, float]) -> Check:
+def same_distribution(quantity: str, p_values: dict[str, float]) -> Check:
+    """Whether no test of several says that two samples are of different distributions."""
     lowest = min(p_values, key=lambda name: p_values[name])
     adjusted = min(1.0, p_values[lowest] * len(p_values))
     holds = adjusted >= SIGNIFICANCE
@@ -246,7 +267,7 @@ def _same_distribution(quantity: str, p_values: dict[str, float]) -> Check:
     return check(quantity, measured, f"p at least {SIGNIFICANCE}", holds)
 
 
-def _chi_square(a: NDArray[Any], b: NDArray[Any]) -> float:
+def chi_square(a: NDArray[Any], b: NDArray[Any]) -> float:
     """p of equal distributions of two samples of whole numbers."""
     values = np.unique(np.concatenate((a.ravel(), b.ravel())))
     if len(values) == 1:
@@ -255,7 +276,8 @@ def _chi_square(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(stats.chi2_contingency(counts).pvalue)
 
 
-def _ks(a: NDArray[Any], b: NDArray[Any]) -> float:
+def ks(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """p of equal distributions of two samples of real numbers."""
     return float(stats.ks_2samp(a.ravel(), b.ravel()).pvalue)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.experiment import settings_file
+from harness.experiment import algorithms, settings_file
 from harness.runs.files import write_text
 
 FILE = "parity.json"
@@ -87,7 +87,18 @@ def rung(number: int, name: str, checks: Sequence[Check], blocked: str = "") -> 
     )
 
 
-def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Rung]) -> None:
+def file_of(algorithm: str) -> str:
+    """The name of an algorithm's file: `parity.json`, `parity-mixmatch.json`."""
+    return FILE if algorithm == algorithms.DEFAULT else f"parity-{algorithm}.json"
+
+
+def write(
+    folder: Path,
+    profile: str,
+    about: dict[str, Any],
+    rungs: Sequence[Rung],
+    algorithm: str = algorithms.DEFAULT,
+) -> None:
     """Write `<folder>/parity.json`; `about` says of what and with what it was measured."""
     content = {
         "schema": SCHEMA,
@@ -96,9 +107,10 @@ def write(folder: Path, profile: str, about: dict[str, Any], rungs: Sequence[Run
         **about,
         "rungs": [one.model_dump() for one in rungs],
     }
-    write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
+    write_text(folder / file_of(algorithm), json.dumps(content, indent=1) + "\n")
 
 
-def read(folder: Path) -> Ladder | None:
+def read(folder: Path, algorithm: str = algorithms.DEFAULT) -> Ladder | None:
     """The ladder of a results folder; None if it was never climbed. Raises BadInput."""
-    return settings_file.read_json(folder / FILE, Ladder, "run 'make parity' again")
+    path = folder / file_of(algorithm)
+    return settings_file.read_json(path, Ladder, "run 'make parity' again")

@@ -11,11 +11,11 @@ from typing import Any
 from safetensors.numpy import load_file, save_file
 
 from harness.errors import Incomplete
-from harness.experiment.algorithms import FIELDS
+from harness.experiment import algorithms
 from harness.implementations import interface
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence
-from harness.parity import answers, judge, question
+from harness.parity import answers, judge, mixtures, question
 from harness.parity.checklist import Check, Rung, check, rung
 from harness.parity.preflight import declare, draw_weights, in_parallel
 from harness.parity.question import Question
@@ -57,7 +57,7 @@ def ask(request: Request, place: Path) -> Path:
     """Write the question, with the run's initial weights made confident."""
     folder = place / "question"
     folder.mkdir()
-    asked = Question.of(request.profile, request.dataset, request.seed)
+    asked = Question.of(request)
     question.write(folder, asked, request.dataset)
     weights = load_file(place / interface.INITIAL_WEIGHTS)
     save_file(question.confident(weights), folder / "weights.safetensors")
@@ -100,7 +100,7 @@ def compare(
     if blocked := unequal or failed:
         found += [rung(number, NAMES[number], (), blocked) for number in (6, 8)]
     else:
-        step, drift = answers.step(a, b, steps)
+        step, drift = answers.step(a, b, steps, request.algorithm)
         found.append(step)
         found.append(rung(8, NAMES[8], _judge(request, asked, b)))
     if failed:
@@ -112,9 +112,9 @@ def compare(
 
 
 def _augmentation(mine: Evidence, reference: Evidence, request: Request, place: Path) -> Rung:
-    checks = answers.augmentation(
-        place / "question", answers_of(mine, place), answers_of(reference, place)
-    )
+    is_mixed = request.algorithm == algorithms.MIXMATCH.name
+    climbed = mixtures.augmentation if is_mixed else answers.augmentation
+    checks = climbed(place / "question", answers_of(mine, place), answers_of(reference, place))
     silent = next((side for side in (mine, reference) if side.failure), None)
     if silent is not None:
         why = f"{silent.implementation} drew no indices: {silent.failure}"
@@ -140,7 +140,8 @@ def compare_declared(asked: Mapping[str, Any], mine: Evidence, theirs: Evidence)
         equal = all(value == expected for value in used)
         shown = used[0][:12] if equal else f"{used[0][:12]} against {used[1][:12]}"
         yield rung(number, RUNGS[number], (check(_SUM_OF[number], shown, "exact", equal),))
-    checks = tuple(_setting(field, mine, theirs, asked) for field in FIELDS)
+    fields = algorithms.of(mine.algorithm).fields
+    checks = tuple(_setting(field, mine, theirs, asked) for field in fields)
     yield rung(4, RUNGS[4], checks)
 
 

@@ -101,7 +101,14 @@ def declare(sides: Sequence[Side], place: Path) -> list[Evidence]:
     ]
     failures = in_parallel(commands, folders)
     return [
-        Evidence(side.name, side.facts(folder), side.settings(folder), failure, side.departs)
+        Evidence(
+            side.name,
+            side.facts(folder),
+            side.settings(folder),
+            failure,
+            side.departs,
+            algorithm=side.contender.algorithm,
+        )
         for (side, _), folder, failure in zip(sides, folders, failures, strict=True)
     ]
 

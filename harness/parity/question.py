@@ -4,6 +4,8 @@
     weights.safetensors   weights to load, by TorchSSL's parameter names
     network.npz           images (N, 3, 32, 32) float64: network inputs, random and real
     step.npz              labelled (K, B, 3, 32, 32), targets (K, B), weak and strong (K, mu B, ...)
+                          of MixMatch weak_2 in place of strong, and what it draws: lambda (K,), as
+                          it comes from its distribution, and permutation (K, B + 2 mu B)
     views.npz             images (V, 32, 32, 3) uint8, and the parameters of their views
     judge.npz             images (J, 32, 32, 3) uint8 and targets (J,), to be evaluated on
 
@@ -12,8 +14,11 @@ Each side answers with
     network.npz           logits (N, classes) of each mode: float64-train, float32-eval, ...
     parameters.json       the network's parameters: name -> shape
     step-<precision>/     a file <k>.npz after each step: losses, mask, lr, and each tensor
-    views.npz             operations (O, V, M, 32, 32, 3) uint8, weak and strong (V, 3, 32, 32)
-    draws.npz             parameters that it drew by itself for strong and weak views
+    views.npz             operations (O, V, M, 32, 32, 3) uint8, weak and strong (V, 3, 32, 32);
+                          of MixMatch only weak
+    draws.npz             parameters that it drew by itself for strong and weak views; of MixMatch
+                          for the two weak ones (those of the second end with _2), lambda (D,), and
+                          permutation (D, B + 2 mu B)
 
 and the reference also
 
@@ -25,6 +30,7 @@ and the reference also
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +38,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.experiment import algorithms
 from harness.experiment.data import Dataset, read_images
-from harness.experiment.profile import Profile
+from harness.implementations.interface import Request
 
 STEPS = 20
 PRECISIONS = ("float64", "float32")
@@ -74,21 +81,29 @@ class Question:
     batch_size: int
     mu: int
     steps: int
-    threshold: float
-    lambda_u: float
     lr: float
     momentum: float
     weight_decay: float
     ema_decay: float
     seed: int
+    algorithm: str
+    own: Mapping[str, Any]  # settings of the algorithm, by name
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """All of them, side by side."""
+        shared = {name: value for name, value in vars(self).items() if name != "own"}
+        return shared | dict(self.own)
 
     @classmethod
-    def of(cls, profile: Profile, dataset: Dataset, seed: int) -> Question:
-        """The profile's own settings, on a small batch, over a schedule of `STEPS` iterations.
+    def of(cls, request: Request) -> Question:
+        """The request's own settings, on a small batch, over a schedule of `STEPS` iterations.
 
         Fresh weights pass no threshold; `confident` ones pass this one about half the time, so
         that both losses count.
         """
+        profile, dataset, used = request.profile, request.dataset, request.hyper_parameters
+        own = {name: used[name] for name in algorithms.of(request.algorithm).settings}
         return cls(
             depth=profile.depth,
             widen_factor=profile.widen_factor,
@@ -96,13 +111,13 @@ class Question:
             batch_size=STEP_BATCH["labelled"],
             mu=STEP_BATCH["mu"],
             steps=STEPS,
-            threshold=0.4,
-            lambda_u=profile.lambda_u,
             lr=profile.lr,
             momentum=profile.momentum,
             weight_decay=profile.weight_decay,
             ema_decay=profile.ema_decay,
-            seed=seed,
+            seed=request.seed,
+            algorithm=request.algorithm,
+            own=own | ({"threshold": 0.4} if "threshold" in own else {}),
         )
 
 
@@ -111,7 +126,7 @@ def write(folder: Path, question: Question, dataset: Dataset) -> None:
     random = np.random.default_rng(question.seed)
     train = read_images(dataset).train
     test = read_images(dataset).test
-    settings: dict[str, Any] = vars(question) | {"operations": list(OPERATIONS), "draws": DRAWS}
+    settings: dict[str, Any] = question.written | {"operations": list(OPERATIONS), "draws": DRAWS}
     settings |= {"operation_images": OPERATION_IMAGES, "precisions": PRECISIONS, "modes": MODES}
     (folder / "question.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
@@ -122,16 +137,28 @@ def write(folder: Path, question: Question, dataset: Dataset) -> None:
     k, b, n = question.steps, question.batch_size, question.mu * question.batch_size
     labelled = random.integers(0, len(train), (k, b))
     weak = train[random.integers(0, len(train), (k, n))]
-    np.savez(
-        folder / "step.npz",
-        labelled=network_input(train[labelled]),
-        targets=dataset.train_labels[labelled],
-        weak=network_input(weak),
-        strong=network_input(np.where(weak > 128, 255 - weak, weak)[:, :, :, ::-1]),
-    )
+    step: dict[str, Any] = {
+        "labelled": network_input(train[labelled]),
+        "targets": dataset.train_labels[labelled],
+        "weak": network_input(weak),
+    }
     np.savez(folder / "views.npz", **_views(train, random))
     chosen = random.permutation(len(test))[:200]
     np.savez(folder / "judge.npz", images=test[chosen], targets=dataset.test_labels[chosen])
+    if question.algorithm == algorithms.MIXMATCH.name:
+        step |= {"weak_2": network_input(weak[:, :, :, ::-1]), **_mixture(question, random)}
+    else:
+        step["strong"] = network_input(np.where(weak > 128, 255 - weak, weak)[:, :, :, ::-1])
+    np.savez(folder / "step.npz", **step)
+
+
+def _mixture(question: Question, random: np.random.Generator) -> dict[str, Any]:
+    """What MixUp draws in each step; every other lambda is the smaller of it and its complement."""
+    alpha, views = question.own["alpha"], question.batch_size * (1 + 2 * question.mu)
+    drawn = random.beta(alpha, alpha, question.steps)
+    drawn[::2] = np.minimum(drawn, 1 - drawn)[::2]
+    partners = [random.permutation(views) for _ in range(question.steps)]
+    return {"lambda": drawn, "permutation": np.stack(partners)}
 
 
 def confident(weights: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

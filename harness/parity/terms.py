@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.experiment.algorithms import FIELDS, OWN_FIELDS
+from harness.experiment import algorithms
+from harness.experiment.algorithms import OWN_FIELDS
 from harness.implementations.reported import Evidence
 from harness.runs import origin
 from harness.runs.folder import Run
@@ -44,8 +45,9 @@ def first_difference(
     """The lowest rung that `mine` breaks; None if it may be compared with `peers`.
 
     `asked` are the run's requested settings, with what its implementation declares to change. What
-    was asked for decides: a peer that strayed from it breaks the rung itself. Nobody is held to a
-    peer with a method of its own, and of what is not known of one nothing is said here.
+    was asked for decides: a peer that strayed from it breaks the rung itself. A peer of another
+    algorithm shares images, weights and what is neither algorithm's own setting. Nobody is held to
+    a peer with a method of its own, and of what is not known of one nothing is said here.
     """
     return next(_differences(mine, asked, [peer for peer in peers if peer.is_peer]), None)
 
@@ -75,7 +77,7 @@ def _differences(
 def _settings_differences(
     mine: Evidence, asked: Mapping[str, Any], peers: Sequence[Evidence]
 ) -> Iterator[Difference]:
-    for field in (*FIELDS, *OWN_FIELDS):
+    for field in (*algorithms.of(mine.algorithm).fields, *OWN_FIELDS):
         found = mine.settings.get(field)
         if found is None:
             continue
@@ -105,7 +107,8 @@ def _terms_differences(
             yield Difference(4, f"{field}: {text}")
     for peer in peers:
         free = {*mine.departs, *peer.departs}
-        for field in FIELDS:
+        free |= algorithms.not_shared(mine.algorithm, peer.algorithm)
+        for field in algorithms.of(mine.algorithm).fields:
             if field in free or field not in asked or field not in peer.asked:
                 continue
             if asked[field] != peer.asked[field]:

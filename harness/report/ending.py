@@ -62,6 +62,7 @@ def _verdicts(compared: Comparison) -> Iterable[str]:
     said: list[tuple[Paired, str]]
     said = [(pair, wording.verdict_word(pair)) for pair in compared.pairings]
     said += [(gain, wording.gain_word(gain)) for gain in compared.gains]
+    said += [(pair, wording.contrast_word(pair)) for pair in compared.contrasts]
     width = max((len(str(pair.labels)) for pair, _ in said), default=0)
     for pair, word in said:
         text = f"{pair.labels:>{width}} labels: {word}: {_difference(pair)}"

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from harness.analysis import frames, selection
 from harness.analysis.comparison import Comparison
+from harness.analysis.contrast import Contrast
 from harness.analysis.statistics import Sample
-from harness.report import proof, wording
+from harness.report import contrasts, proof, wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
@@ -30,6 +31,7 @@ def render(comparison: Comparison) -> str:
         *_before(comparison),
         *_differences(comparison),
         *_gains(comparison),
+        *_contrasts(comparison),
         *_levels(comparison),
         *_published(comparison),
         "## Runs",
@@ -133,6 +135,36 @@ def _gains(comparison: Comparison) -> list[str]:
     ]
     notes = [*wording.gain_notes(comparison), wording.GAIN_TEST]
     return [f"## {wording.GAIN}", "\n".join(lines), "\n".join(sentences), *notes]
+
+
+def _contrasts(comparison: Comparison) -> list[str]:
+    if not comparison.contrasts:
+        return []
+    lines = [
+        "| labelled | difference of | by seed | mean ± SD | 95% interval | |",
+        "| ---: | --- | --- | ---: | ---: | --- |",
+    ]
+    for pair in comparison.contrasts:
+        cells = [
+            str(pair.labels),
+            f"{pair.implementation} - {pair.reference}",
+            *sample_cells(pair.differences, pair.sample),
+            wording.contrast_word(pair),
+        ]
+        lines.append(line(cells))
+    sentences = [
+        f"- {pair.labels} labels, **{wording.contrast_word(pair)}**: "
+        + contrasts.sentence(pair, comparison.titles)
+        for pair in comparison.contrasts
+    ]
+    told = [part for one in contrasts.of_settings(comparison) for part in _told(one)]
+    return [f"## {contrasts.TITLE}", "\n".join(lines), "\n".join(sentences), contrasts.TEST, *told]
+
+
+def _told(told: Contrast) -> list[str]:
+    lines = [line(["setting", *told.titles]), "| --- | --- | --- |"]
+    lines += [line([name, *values]) for name, values in told.different.items()]
+    return ["\n".join(lines), contrasts.alike(told)]
 
 
 def sample_cells(differences: Mapping[int, float], sample: Sample | None) -> list[str]:

@@ -84,7 +84,7 @@ def build(results: Results, profile: Profile) -> dict[str, bytes]:
         if name == PER_CLASS and main.baselines:
             description = PER_CLASS_WITH_BASELINES
         pictures.append(Picture(title, description, content[f"{name}.svg"]))
-    text = page.render(main, others, pictures, results.ladder, results.accepted)
+    text = page.render(main, others, pictures, results.ladder, results.accepted, results.ladders)
     content[REPORT] = text.encode()
     return content
 

@@ -14,8 +14,9 @@ import jinja2
 from harness.analysis import frames, selection
 from harness.analysis.accepted import Accepted
 from harness.analysis.comparison import Comparison
+from harness.experiment import algorithms
 from harness.parity.checklist import Ladder
-from harness.report import proof, wording
+from harness.report import contrasts, proof, wording
 from harness.runs.folder import Run, folder_name
 from harness.runs.manifest import Status
 
@@ -48,8 +49,11 @@ def render(
     pictures: Sequence[Picture],
     ladder: Ladder | None,
     accepted: Accepted,
+    ladders: Mapping[str, Ladder | None] | None = None,
 ) -> str:
     """The page; `others` are the same runs under the other selection rules, a table each.
+
+    `ladders` are those of further algorithms that have runs, by name.
 
     Every text of a run is escaped: a log may hold anything.
     """
@@ -68,7 +72,9 @@ def render(
         pictures=pictures,
         ladder=ladder,
         accepted=accepted,
+        ladders={algorithms.of(name): one for name, one in (ladders or {}).items()},
         wording=wording,
+        contrasts=contrasts,
         proof=proof,
         selection=selection,
         runs=[_run(run, comparison.rule) for run in comparison.runs],
@@ -82,12 +88,14 @@ def render(
 class Setting:
     """What each side was given of one setting, by implementation.
 
-    `declared`: they differ, and only in what an implementation declares to change.
+    `declared`: they differ, and only in what an implementation declares to change; `of_algorithm`:
+    they differ, and only between algorithms that need not share it.
     """
 
     name: str
     values: Mapping[str, str]
     declared: bool
+    of_algorithm: bool
 
     @property
     def equal(self) -> bool:
@@ -115,8 +123,19 @@ def settings(runs: Sequence[Run]) -> list[Setting]:
         others = {value for i, value in by_side.items() if i not in declared}
         as_declared = all(by_side[i] == value for i, value in declared.items())
         is_declared = bool(declared) and as_declared and len(others) == 1
-        rows.append(Setting(name, by_side, is_declared))
+        free = not is_declared and _is_of_algorithm(name, by_side, runs)
+        rows.append(Setting(name, by_side, is_declared, free))
     return rows
+
+
+def _is_of_algorithm(name: str, by_side: Mapping[str, str], runs: Sequence[Run]) -> bool:
+    """Whether it is one that two algorithms need not share, and all of either have one value."""
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        algorithm = algorithms.recorded(run.manifest.settings)
+        found.setdefault(algorithm, set()).add(by_side[run.manifest.implementation])
+    free = {name for one in found for other in found for name in algorithms.not_shared(one, other)}
+    return name in free and all(len(values) == 1 for values in found.values())
 
 
 def commands(comparison: Comparison) -> list[str]:

@@ -242,6 +242,16 @@ def gain_notes(comparison: Comparison) -> list[str]:
     ]
 
 
+def contrast_word(pair: Paired) -> str:
+    """A few words for a column."""
+    if pair.sample is None:
+        return "no pair"
+    if pair.near_chance:
+        return "near chance"
+    words = {1: "higher", -1: "lower", 0: "no difference shown", None: "one seed"}
+    return words[sign(pair.sample)]
+
+
 def final_weights(pairing: Paired, titles: Mapping[str, str]) -> str:
     """What can be said of the two checkpoints of a single seed."""
     found = pairing.final_weights
@@ -270,6 +280,8 @@ def headline(comparison: Comparison) -> str:
     """`FixMatch (own) against FixMatch (TorchSSL): equivalent at 250 and 4000 labels, ...`."""
     if not comparison.pairings and comparison.gains:
         return _gain_headline(comparison)
+    if not comparison.pairings and comparison.contrasts:
+        return _contrast_headline(comparison)
     if not comparison.pairings:
         return "Nothing to compare: there are not two implementations with runs here."
     parts = []
@@ -286,6 +298,15 @@ def _gain_headline(comparison: Comparison) -> str:
     for name in comparison.baselines:
         here = [gain for gain in comparison.gains if gain.reference == name]
         words = _by_word((gain_word(gain), gain.labels) for gain in here)
+        parts.append(f"{gain_difference(here[0], comparison.titles)}: {words}.")
+    return " ".join(parts)
+
+
+def _contrast_headline(comparison: Comparison) -> str:
+    parts = []
+    for name in dict.fromkeys(pair.reference for pair in comparison.contrasts):
+        here = [pair for pair in comparison.contrasts if pair.reference == name]
+        words = _by_word((contrast_word(pair), pair.labels) for pair in here)
         parts.append(f"{gain_difference(here[0], comparison.titles)}: {words}.")
     return " ".join(parts)
 

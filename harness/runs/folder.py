@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from harness.errors import BadInput, LogError
+from harness.experiment import algorithms
 from harness.implementations import registry
 from harness.implementations.custom import spec
 from harness.implementations.interface import Implementation, Request
@@ -44,6 +45,7 @@ class Run:
             self.settings,
             departs=registry.departs(manifest.implementation),
             asked=manifest.settings,
+            algorithm=algorithms.recorded(manifest.settings),
             differs=self.differs,
         )
 
@@ -110,8 +112,8 @@ class RunsFolder:
 def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) -> None:
     """Raise BadInput if one of the `done` runs of its folder was made on other terms.
 
-    Only the labelled images differ between the runs of one folder, and what a contender declares
-    to change: a table never mixes.
+    Only the labelled images differ between the runs of one folder, what a contender declares to
+    change, and between two algorithms what is either's own: a table never mixes.
     """
     side, request = planned.side, planned.request
     asked = request_settings(request)
@@ -120,6 +122,9 @@ def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) ->
         declared: set[str] = set()
         if manifest.implementation != side.name:
             declared = {*side.departs, *registry.departs(manifest.implementation)}
+            declared |= algorithms.not_shared(
+                request.algorithm, algorithms.recorded(manifest.settings)
+            )
         for key, value in asked.items():
             found = manifest.settings.get(key)
             if key in declared:

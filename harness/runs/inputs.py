@@ -18,7 +18,7 @@ def request_settings(request: Request) -> dict[str, Any]:
     """What is asked for: two requests with equal settings are the same run."""
     indices = split.draw(request.labels, request.seed, request.dataset)
     return {
-        **request.profile.hyper_parameters(),
+        **request.hyper_parameters,
         "iterations_per_epoch": request.iterations_per_epoch,
         "data": request.dataset.name,
         "test_class_counts": request.dataset.test_class_counts,

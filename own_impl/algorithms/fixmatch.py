@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from own_impl.algorithms import guesses
 from own_impl.algorithms.parts import Forward, Losses
 from own_impl.config import Config
 from own_impl.data import Data
@@ -48,6 +49,7 @@ class Batch:
     targets: torch.Tensor  # (B,) int64
     weak: torch.Tensor  # (mu * B, 3, H, W)
     strong: torch.Tensor  # (mu * B, 3, H, W)
+    truth: torch.Tensor  # (mu * B,) int64: labels that no loss sees, for the statistics alone
 
 
 def draw(data: Data, config: Config, iteration: int) -> Draw:
@@ -76,6 +78,7 @@ def make(data: Data, drawn: Draw, device: torch.device) -> Batch:
         targets=resident.labels.index_select(0, labelled),
         weak=normalise(weak_views(originals, drawn.weak_views)),
         strong=normalise(strong_views(originals, drawn.strong_views)),
+        truth=resident.labels.index_select(0, unlabelled),
     )
 
 
@@ -98,7 +101,13 @@ def losses(forward: Forward, batch: Batch, config: Config, iteration: int) -> Lo
     labels, mask = pseudo_labels(weak, config.threshold)
     loss_u = unlabelled_loss(strong, labels, mask)
     total = loss_x + config.lambda_u * loss_u
-    return Losses(total, loss_x.detach(), loss_u.detach(), mask.mean())
+    told = guesses.measure(weak.detach().softmax(dim=-1), batch.truth, mask)
+    return Losses(total, loss_x.detach(), loss_u.detach(), mask.mean(), told)
+
+
+def forwarded(batch: Batch) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """What a step forwards with gradient, and what without."""
+    return torch.cat((batch.labelled, batch.weak, batch.strong)), None
 
 
 def pseudo_labels(weak_logits: torch.Tensor, threshold: float) -> tuple[torch.Tensor, torch.Tensor]:

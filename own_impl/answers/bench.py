@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional
 
 from own_impl import machine
-from own_impl.algorithms import fixmatch
+from own_impl.algorithms.choice import algorithm
 from own_impl.algorithms.parts import Losses
 from own_impl.answers import flops
 from own_impl.config import Config, parse
@@ -60,7 +60,7 @@ class Benchmark:
 
     def __init__(self, config: Config) -> None:
         data = load(config)
-        self.config = config
+        self.config, self.algorithm = config, algorithm(config)
         self.device = machine.prepare(config)
         network = draw(config.depth, config.widen_factor, data.classes, config.seed)
         self.model = Model(network.to(self.device), config)
@@ -93,19 +93,22 @@ class Benchmark:
     def _step(self) -> None:
         self.model.update(self._losses(self.batches[self.model.iteration]))
 
-    def _losses(self, batch: fixmatch.Batch) -> Losses:
-        return fixmatch.losses(self.model.forward, batch, self.config, self.model.iteration)
+    def _losses(self, batch: Any) -> Losses:
+        return self.algorithm.losses(self.model.forward, batch, self.config, self.model.iteration)
 
-    def _new_batches(self, data: Data) -> Batches[fixmatch.Batch]:
-        return Batches(data, self.config, self.device, fixmatch.draw, fixmatch.make)
+    def _new_batches(self, data: Data) -> Batches[Any]:
+        return Batches(data, self.config, self.device, self.algorithm.draw, self.algorithm.make)
 
     def _bare(self, timed: int) -> float:
         """Forward and backward pass on data in place: what no step can be faster than."""
-        inputs = self._inputs()
+        inputs, forward_only = self._inputs()
         targets = torch.zeros(len(inputs), dtype=torch.int64, device=self.device)
 
         def bare() -> None:
             self.model.optimizer.zero_grad(set_to_none=True)
+            if forward_only is not None:
+                with torch.no_grad():
+                    self.model.forward(forward_only)
             torch.autograd.backward(functional.cross_entropy(self.model.forward(inputs), targets))
 
         bare()
@@ -113,7 +116,7 @@ class Benchmark:
 
     def _arithmetic(self) -> dict[str, float]:
         """What the bare passes have to compute, and what this device computes in a second."""
-        counted = flops.of_passes(self.model.network, self._inputs())
+        counted = flops.of_passes(self.model.network, *self._inputs())
         dtype = torch.bfloat16 if self.config.precision == "bf16" else torch.float32
         side = SIDE[self.device.type]
         left, right = (torch.randn(side, side, device=self.device).to(dtype) for _ in range(2))
@@ -121,10 +124,9 @@ class Benchmark:
         fastest = min(self._mean(product, 1) for _ in range(PRODUCTS))
         return {"flops": float(counted), "matmul_flops_per_second": 2 * side**3 / fastest}
 
-    def _inputs(self) -> torch.Tensor:
-        """What one step puts through the network."""
-        batch = self.batches[self.model.iteration]
-        return torch.cat((batch.labelled, batch.weak, batch.strong))
+    def _inputs(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What one step puts through the network: with gradient, and without."""
+        return self.algorithm.forwarded(self.batches[self.model.iteration])
 
     def _evaluation(self) -> float:
         def evaluate() -> None:
@@ -155,7 +157,7 @@ class Benchmark:
             model.iteration += 1
         return {"augmentation": augmentation} | {name: median(s) for name, s in parts.items()}
 
-    def _keep_total(self, batch: fixmatch.Batch, kept: list[torch.Tensor]) -> None:
+    def _keep_total(self, batch: Any, kept: list[torch.Tensor]) -> None:
         kept.append(self._losses(batch).total)
 
     def _mean(self, work: Callable[[], Any], times: int) -> float:

@@ -4,6 +4,11 @@
 and adds the first indices that it would draw (`streams.npz`). `answer` reads a folder of inputs
 (question.json, weights.safetensors, network.npz, step.npz, views.npz) and writes what
 this implementation makes of them into the working directory.
+
+The question is of FixMatch unless question.json names another `algorithm`. MixMatch is asked with
+`temperature`, `alpha` and `ramp_up` in place of `threshold`, and (where not the default) `mixup`;
+in step.npz with `weak_2` (K, mu B, ...), `lambda` (K,), or (K, B + 2 mu B), and `permutation`
+(K, B + 2 mu B) in place of `strong`. Its steps have no mask; for its draws.npz see `draws`.
 """
 
 from __future__ import annotations
@@ -17,19 +22,19 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from own_impl.algorithms import fixmatch
-from own_impl.config import Config, parse
+from own_impl.algorithms import fixmatch, mixmatch
+from own_impl.algorithms.choice import algorithm
+from own_impl.answers.draws import of_fixmatch, of_mixmatch
+from own_impl.config import SETTINGS_OF, Config, parse
 from own_impl.data import load
 from own_impl.network.wideresnet import WideResNet
 from own_impl.step import Model
 from own_impl.train import make_network, open_run
-from own_impl.views.operations import NAMES, OPERATIONS
+from own_impl.views.operations import NAMES, OPERATIONS, Integers
 from own_impl.views.views import (
-    POLICIES,
     StrongDraw,
     WeakDraw,
     apply,
-    draw_strong,
     normalise,
     strong_views,
     weak_views,
@@ -51,7 +56,7 @@ def declare(config: Config, draws: int = 20_000) -> None:
     model = Model(make_network(config, data), config)
     open_run(config, data, model, torch.device("cpu"))
     n = -(-draws // config.batch_size)
-    drawn = [fixmatch.draw(data, config, k) for k in range(n)]
+    drawn = [algorithm(config).draw(data, config, k) for k in range(n)]
     labelled = np.concatenate([one.labelled for one in drawn])[:draws]
     unlabelled = np.concatenate([one.unlabelled for one in drawn])[:draws]
     position = np.empty(len(data.train_labels), np.int64)  # among the labelled images
@@ -94,26 +99,50 @@ def answer_network(question: dict[str, Any], folder: Path, out: Path) -> None:
 def answer_step(question: dict[str, Any], folder: Path, out: Path, precision: str) -> None:
     """step-<precision>/<k>.npz: losses, learning rate and every tensor after each step."""
     dtype = getattr(torch, precision)
-    batches = {name: torch.from_numpy(a) for name, a in np.load(folder / "step.npz").items()}
-    names = ("lr", "momentum", "weight_decay", "ema_decay", "threshold", "lambda_u", "mu")
-    settings = {name: question[name] for name in (*names, "batch_size", "depth", "widen_factor")}
-    config = Config(**settings, iterations=question["steps"])
+    arrays = {name: torch.from_numpy(a) for name, a in np.load(folder / "step.npz").items()}
+    config = settings(question)
     model = Model(network(question, folder, dtype), config)
     (out / f"step-{precision}").mkdir()
     for k in range(question["steps"]):
-        batch = fixmatch.Batch(
-            labelled=batches["labelled"][k].to(dtype),
-            targets=batches["targets"][k],
-            weak=batches["weak"][k].to(dtype),
-            strong=batches["strong"][k].to(dtype),
-        )
-        losses = model.update(fixmatch.losses(model.forward, batch, config, k))
-        scalars = {"loss_x": losses.labelled, "loss_u": losses.unlabelled, "mask": losses.mask}
+        batch = _batch(config, {name: array[k] for name, array in arrays.items()}, dtype)
+        losses = model.update(algorithm(config).losses(model.forward, batch, config, k))
+        scalars = {"loss_x": losses.labelled, "loss_u": losses.unlabelled}
+        if config.algorithm == "fixmatch":
+            scalars["mask"] = losses.mask
         tensors: dict[str, Any] = {
             f"scalar/{name}": value.item() for name, value in scalars.items()
         }
         tensors |= {"scalar/lr": model.learning_rate, **_state(model)}
         np.savez(out / f"step-{precision}" / f"{k}.npz", **tensors)
+
+
+def settings(question: dict[str, Any]) -> Config:
+    """The settings of the asked step; those that the question does not name have no part in it."""
+    name = question.get("algorithm", "fixmatch")
+    names = {"lr", "momentum", "weight_decay", "ema_decay", "lambda_u", "mu", "batch_size", "seed"}
+    names |= {"depth", "widen_factor", *SETTINGS_OF[name]} & set(question)
+    return Config(
+        algorithm=name, iterations=question["steps"], **{name: question[name] for name in names}
+    )
+
+
+def _batch(config: Config, given: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
+    """The algorithm's batch of the given arrays; what is true of its images was not asked."""
+    labelled, weak = given["labelled"].to(dtype), given["weak"].to(dtype)
+    truth = torch.full((len(weak),), -1)
+    if config.algorithm == "fixmatch":
+        strong = given["strong"].to(dtype)
+        return fixmatch.Batch(labelled, given["targets"], weak, strong, truth)
+    partners = given["permutation"]
+    return mixmatch.Batch(
+        labelled=labelled,
+        targets=given["targets"],
+        weak=weak,
+        weak_2=given["weak_2"].to(dtype),
+        lambdas=given["lambda"].expand(len(partners)),
+        partners=partners,
+        truth=truth,
+    )
 
 
 def _state(model: Model) -> dict[str, Any]:
@@ -133,6 +162,31 @@ def answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
     """views.npz: operations and whole views of given parameters; draws.npz: parameters drawn."""
     asked = dict(np.load(folder / "views.npz"))
     images = torch.from_numpy(np.ascontiguousarray(asked["images"].transpose(0, 3, 1, 2)))
+    weak = WeakDraw(asked["flip"], asked["top"], asked["left"])
+    views: dict[str, Any] = {"weak": normalise(weak_views(images, weak)).numpy()}
+    config = settings(question)
+    if config.algorithm == "mixmatch":  # which has no strong views
+        drawn = of_mixmatch(question["draws"], config)
+    else:
+        order = np.array([NAMES.index(name) for name in question["operations"]])
+        views |= _strong(question, asked, images, order, weak)
+        size = (images.shape[2], images.shape[3])
+        drawn = of_fixmatch(question["draws"], size, order, question["seed"])
+    np.savez(out / "views.npz", **views)
+    np.savez(out / "draws.npz", **drawn)
+
+
+def _strong(
+    question: dict[str, Any],
+    asked: dict[str, Any],
+    images: torch.Tensor,
+    order: Integers,
+    weak: WeakDraw,
+) -> dict[str, Any]:
+    """Each operation at each magnitude, and whole strong views that end with the weak one's crop.
+
+    `order` are the question's operations as our own list numbers them.
+    """
     few = images[: question["operation_images"]]
     n_magnitudes = asked["magnitude"].shape[1]
     repeated = few.repeat_interleave(n_magnitudes, dim=0)
@@ -143,10 +197,8 @@ def answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
         .numpy()
         for name, magnitudes in zip(question["operations"], asked["magnitude"], strict=True)
     ]
-    order = np.array([NAMES.index(name) for name in question["operations"]])
     low, high = (np.array([getattr(o, end) for o in OPERATIONS], float) for end in ("low", "high"))
     chosen = order[asked["chosen"]]
-    weak = WeakDraw(asked["flip"], asked["top"], asked["left"])
     strong = StrongDraw(
         operations=chosen,
         magnitudes=low[chosen] + (high - low)[chosen] * asked["fraction"],
@@ -154,29 +206,10 @@ def answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
         side=asked["side"] * images.shape[-1],
         weak=weak,
     )
-    np.savez(
-        out / "views.npz",
-        operations=np.array(operations),
-        weak=normalise(weak_views(images, weak)).numpy(),
-        strong=normalise(strong_views(images, strong)).numpy(),
-    )
-    drawn = draw_strong(
-        question["draws"],
-        (images.shape[2], images.shape[3]),
-        POLICIES["torchssl"],
-        np.random.default_rng(question["seed"]),
-    )
-    span = (high - low)[drawn.operations]
-    np.savez(
-        out / "draws.npz",
-        chosen=np.argsort(order)[drawn.operations],
-        fraction=(drawn.magnitudes - low[drawn.operations]) / span,
-        side=drawn.side / images.shape[-1],
-        centre=drawn.centre,
-        flip=drawn.weak.flip,
-        top=drawn.weak.top,
-        left=drawn.weak.left,
-    )
+    return {
+        "operations": np.array(operations),
+        "strong": normalise(strong_views(images, strong)).numpy(),
+    }
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Block(nn.Module):
         if self.widens and not self.activate_shortcut:
             # TorchSSL feeds the raw input to the first convolution of its widening blocks too,
             # though bn1 still sees the batch.
-            if self.training:
+            if self.training and self.bn1.track_running_stats:
                 with torch.no_grad():
                     self.bn1(x)
             residual, shortcut = x, self.convShortcut(x)

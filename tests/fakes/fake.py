@@ -25,9 +25,6 @@ CHILD = Path(__file__).with_name("fake_entry.py")
 class Fake(Implementation):
     """Its files are read as ours are."""
 
-    def unavailable(self) -> str | None:
-        return None
-
     def commit(self) -> str:
         return "fake"
 
@@ -76,5 +73,5 @@ def _mode_of(request: Request) -> dict[str, str]:
     """FAKE_MODE_WHERE, as `lr=9.0 crash`: the mode of the runs that have this setting."""
     where, _, mode = os.environ.get("FAKE_MODE_WHERE", "").partition(" ")
     name, _, value = where.partition("=")
-    settings = request.profile.hyper_parameters() | dict(request.options)
+    settings = request.hyper_parameters | dict(request.options)
     return {"FAKE_MODE": mode} if mode and str(settings[name]) == value else {}

@@ -27,5 +27,5 @@ class FakeWithSettings(Fake):
 
 
 def _with_settings(command: Command, request: Request) -> Command:
-    used = request.profile.hyper_parameters() | json.loads(os.environ.get("FAKE_STRAYS", "{}"))
+    used = request.hyper_parameters | json.loads(os.environ.get("FAKE_STRAYS", "{}"))
     return replace(command, environment={**command.environment, "FAKE_SETTINGS": json.dumps(used)})

@@ -71,12 +71,12 @@ def run(
     top1 = 10 + (end + spread - 10) * rise + random.normal(0, 0.4, evaluations)
     top1 = np.clip((top1 * IMAGES / 100).round() * 100 / IMAGES, 0, 100)
     place = folder / "runs" / runs.folder_name(labels, seed, name)
-    write = _torchssl if name == "torchssl" else _own
+    write = _torchssl if name.startswith("torchssl") else _own
     write(runs.attempt_folder(place, 1), after, top1, random, labels)
     facts = Facts(
         data_sha256="da7a" * 16, split_sha256=f"{labels:04d}{seed:04d}" * 8,
         initial_weights_sha256=f"aaaa{seed:04d}" * 8, torch_version="2.14.1", device="cpu",
-        shims=("cuda-on-cpu",) if name == "torchssl" else (),
+        shims=("cuda-on-cpu",) if name.startswith("torchssl") else (),
     )  # fmt: skip
     settings = QUICK.hyper_parameters() | {
         "iterations_per_epoch": 282, "data": data, "test_class_counts": [50] * CLASSES,

@@ -13,7 +13,8 @@ import torch
 
 from harness.experiment.data import write_layout
 from own_impl import __main__ as program
-from own_impl.algorithms import fixmatch
+from own_impl.algorithms import mixmatch
+from own_impl.algorithms.choice import algorithm
 from own_impl.algorithms.fixmatch import Batch
 from own_impl.algorithms.parts import Losses
 from own_impl.config import Config
@@ -35,6 +36,14 @@ TINY_SETTINGS: dict[str, Any] = {
 }
 
 
+def tiny_settings(**changes: Any) -> dict[str, Any]:
+    """Settings of a tiny run, without those that its algorithm has not."""
+    settings = TINY_SETTINGS | changes
+    if settings.get("algorithm") == "mixmatch" and "threshold" not in changes:
+        del settings["threshold"]
+    return settings
+
+
 def as_options(settings: dict[str, Any]) -> list[str]:
     """Settings as they are typed: {"use_ema": False, "mu": 2} -> --no-use-ema --mu 2."""
     options = []
@@ -52,12 +61,12 @@ def new_model(config: Config, seed: int = 0) -> Model:
     return Model(draw(config.depth, config.widen_factor, 10, seed), config)
 
 
-def losses_of(model: Model, batch: Batch) -> Losses:
+def losses_of(model: Model, batch: Batch | mixmatch.Batch) -> Losses:
     """What training would minimise in the model's next step."""
-    return fixmatch.losses(model.forward, batch, model.config, model.iteration)
+    return algorithm(model.config).losses(model.forward, batch, model.config, model.iteration)
 
 
-def step(model: Model, batch: Batch) -> Losses:
+def step(model: Model, batch: Batch | mixmatch.Batch) -> Losses:
     """One step, as training takes it."""
     return model.update(losses_of(model, batch))
 
@@ -98,8 +107,7 @@ def tiny(tmp_path: Path, data_dir: Path) -> Callable[..., Config]:
     """Makes settings of a tiny run into tmp_path/out."""
 
     def make(**changes: Any) -> Config:
-        settings = TINY_SETTINGS | {"data_dir": data_dir, "out": tmp_path / "out"}
-        return Config(**(settings | changes))
+        return Config(**tiny_settings(**{"data_dir": data_dir, "out": tmp_path / "out"} | changes))
 
     return make
 
@@ -114,7 +122,7 @@ def run(
     """Runs the program on the tiny data; gives its exit code and what it printed on stderr."""
 
     def call(**changes: Any) -> tuple[int, str]:
-        settings = TINY_SETTINGS | {"data_dir": data_dir, "out": tmp_path / "out"} | changes
+        settings = tiny_settings(**{"data_dir": data_dir, "out": tmp_path / "out"} | changes)
         monkeypatch.setattr(sys, "argv", ["own_impl", *as_options(settings)])
         capsys.readouterr()
         code = program.main()
@@ -141,4 +149,23 @@ def batch() -> Batch:
     def views(n: int) -> torch.Tensor:
         return torch.randn(n, 3, 32, 32, generator=random)
 
-    return Batch(views(2), torch.tensor([3, 7]), views(4), views(4))
+    return Batch(views(2), torch.tensor([3, 7]), views(4), views(4), torch.tensor([0, 1, 2, 3]))
+
+
+@pytest.fixture
+def mixed_batch() -> mixmatch.Batch:
+    """Four labelled images and two views of four unlabelled ones, mixed by one coefficient."""
+    random = torch.Generator().manual_seed(0)
+
+    def views() -> torch.Tensor:
+        return torch.randn(4, 3, 32, 32, generator=random)
+
+    return mixmatch.Batch(
+        labelled=views(),
+        targets=torch.tensor([3, 7, 1, 1]),
+        weak=views(),
+        weak_2=views(),
+        lambdas=torch.full((12,), 0.3, dtype=torch.float64),
+        partners=torch.randperm(12, generator=random),
+        truth=torch.tensor([0, 1, 2, 3]),
+    )

@@ -148,6 +148,18 @@ def test_a_checkpoint_from_before_a_setting_was_there_had_its_default(
         checkpoint.load(path, new_model(tiny(compile=True)))
 
 
+def test_a_checkpoint_from_before_there_were_algorithms_is_fixmatchs(
+    saved: tuple[Model, Path], tiny: Tiny
+) -> None:
+    _, path = saved
+    state = torch.load(path, weights_only=True)
+    del state["settings"]["algorithm"], state["guesses"]
+    torch.save(state, path)
+    assert checkpoint.load(path, new_model(tiny())) == 12.5
+    with pytest.raises(CheckpointError, match="made with algorithm = fixmatch, asked for is mix"):
+        checkpoint.load(path, new_model(tiny(algorithm="mixmatch", lambda_u=1)))
+
+
 def test_an_incomplete_checkpoint_is_refused(
     saved: tuple[Model, Path], tiny: Tiny, tmp_path: Path
 ) -> None:

@@ -59,6 +59,11 @@ def test_iterations_replace_epochs() -> None:
         (["--seed", "-1"], "--seed"),
         (["--dataset", "svhn"], "--dataset"),
         (["--strong", "weak"], "--strong"),
+        (["--algorithm", "flexmatch"], "--algorithm"),
+        (["--algorithm", "mixmatch", "--temperature", "0"], "--temperature"),
+        (["--algorithm", "mixmatch", "--alpha", "0"], "--alpha"),
+        (["--algorithm", "mixmatch", "--ramp-up", "1.5"], "--ramp-up"),
+        (["--algorithm", "mixmatch", "--mixup", "both"], "--mixup"),
         (["--precision", "fp8"], "--precision"),
         (["--eval-at", "1,x"], "--eval-at"),
         (["--depth", "11"], "--depth"),
@@ -76,6 +81,53 @@ def test_a_wrong_option_is_one_line_and_exit_2(
     assert error.count("\n") == 1
     assert error.startswith("own_impl: ")
     assert f"{names} " in error or f"{names}:" in error
+
+
+def test_mixmatch_has_settings_and_a_weight_of_its_own() -> None:
+    config = parse(["--algorithm", "mixmatch"])
+    assert (config.temperature, config.alpha, config.ramp_up, config.mixup) == (
+        0.5,
+        0.5,
+        0.4,
+        "batch",
+    )
+    assert config.lambda_u == 100
+    assert parse(["--algorithm", "mixmatch", "--lambda-u", "1"]).lambda_u == 1
+    assert parse(["--algorithm", "fixmatch"]) == Config()
+    assert parse(["--algorithm", "fixmatch"]).lambda_u == 1
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "option"),
+    [
+        ("mixmatch", ["--threshold", "0.95"]),
+        ("mixmatch", ["--strong", "paper"]),
+        ("mixmatch", ["--no-interleave"]),
+        ("fixmatch", ["--temperature", "0.5"]),
+        ("fixmatch", ["--alpha", "0.75"]),
+        ("fixmatch", ["--ramp-up", "0.4"]),
+        ("fixmatch", ["--mixup", "batch"]),
+    ],
+)
+def test_a_setting_of_the_other_algorithm_is_refused_by_name(
+    algorithm: str, option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parse(["--algorithm", algorithm, *option])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    name = option[0].replace("--no-", "--")
+    assert error.startswith(f"own_impl: {name} ")
+    assert f"{algorithm} has no such setting; leave it out" in error
+    assert error.count("\n") == 1
+
+
+def test_what_is_saved_is_what_the_algorithm_has() -> None:
+    fixmatch, mixmatch = (
+        parse(["--algorithm", name]).model_dump(mode="json") for name in ("fixmatch", "mixmatch")
+    )
+    assert fixmatch.keys() - mixmatch.keys() == {"threshold", "strong", "interleave"}
+    assert mixmatch.keys() - fixmatch.keys() == {"temperature", "alpha", "ramp_up", "mixup"}
 
 
 def test_momentum_may_be_0_without_nesterov() -> None:
@@ -111,8 +163,10 @@ def test_evaluation_at_named_iterations_and_after_the_last() -> None:
 
 
 def test_settings_survive_json() -> None:
-    config = parse(["--eval-at", "1,2", "--out", "x", "--iterations", "9"])
-    assert Config.model_validate_json(config.model_dump_json()) == config
+    for algorithm in ("fixmatch", "mixmatch"):
+        given = ["--eval-at", "1,2", "--out", "x", "--iterations", "9", "--algorithm", algorithm]
+        config = parse(given)
+        assert Config.model_validate_json(config.model_dump_json()) == config
 
 
 def test_help_names_every_setting_and_exits_0() -> None:

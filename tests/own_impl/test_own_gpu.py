@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from own_impl import machine
+from own_impl.algorithms import choice
 from own_impl.algorithms.fixmatch import draw, make
 from own_impl.config import Config
 from own_impl.data import load
@@ -81,13 +82,19 @@ def test_batches_are_the_cpus(tiny: Tiny) -> None:
     torch.testing.assert_close(ours.strong.cpu(), expected.strong, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("algorithm", ["fixmatch", "mixmatch"])
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16"])
-def test_nothing_in_the_loop_waits_for_the_device(tiny: Tiny, precision: str) -> None:
-    config = tiny(device="cuda", precision=precision, batch_size=8, mu=7, iterations=200)
+def test_nothing_in_the_loop_waits_for_the_device(
+    tiny: Tiny, precision: str, algorithm: str
+) -> None:
+    config = tiny(
+        device="cuda", precision=precision, batch_size=8, mu=7, iterations=200, algorithm=algorithm
+    )
     device = machine.prepare(config)
     data = load(config)
     model = Model(WideResNet(10, 1).to(device), config)
-    batches = Batches(data, config, device, draw, make)
+    trained = choice.algorithm(config)
+    batches = Batches(data, config, device, trained.draw, trained.make)
     for k in range(3):
         step(model, batches[k])
     torch.cuda.synchronize()
@@ -98,10 +105,10 @@ def test_nothing_in_the_loop_waits_for_the_device(tiny: Tiny, precision: str) ->
     model.finite.check()
 
 
-def test_equal_seeds_give_equal_deterministic_runs(tiny: Tiny) -> None:
-    results = [
-        train(tiny(device="cuda", deterministic=True, out=tiny().out / name)) for name in "ab"
-    ]
+@pytest.mark.parametrize("algorithm", ["fixmatch", "mixmatch"])
+def test_equal_seeds_give_equal_deterministic_runs(tiny: Tiny, algorithm: str) -> None:
+    settings = {"device": "cuda", "deterministic": True, "algorithm": algorithm}
+    results = [train(tiny(**settings, out=tiny().out / name)) for name in "ab"]
     assert results[0] == results[1]
 
 

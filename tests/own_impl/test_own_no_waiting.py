@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
+from own_impl.algorithms import mixmatch
 from own_impl.algorithms.fixmatch import draw, make
 from own_impl.config import Config
 from own_impl.data import load
@@ -55,6 +56,24 @@ def test_views_losses_and_average_wait_for_no_value(
         batch = batches[iteration]
         losses = losses_of(model, batch)
         model.ema.update()
+        model.guesses.add(losses.guesses)
         assert batch.strong.shape == (56, 3, 32, 32)
+        assert {losses.total.device.type, batch.weak.device.type} == {"cuda"}
+        assert losses.total.dtype == torch.float32
+
+
+@pytest.mark.usefixtures("no_values")
+@pytest.mark.parametrize("mixup", ["batch", "paper"])
+def test_mixmatch_waits_for_no_value(tiny: Callable[..., Config], mixup: str) -> None:
+    config = tiny(algorithm="mixmatch", batch_size=8, mu=7, mixup=mixup)
+    with CUDA:
+        network = WideResNet(10, 1)
+    model = Model(network, config)
+    batches = Batches(load(config), config, CUDA, mixmatch.draw, mixmatch.make)
+    for iteration in (0, batches.together):
+        batch = batches[iteration]
+        losses = losses_of(model, batch)
+        model.guesses.add(losses.guesses)
+        assert batch.weak_2.shape == (56, 3, 32, 32)
         assert {losses.total.device.type, batch.weak.device.type} == {"cuda"}
         assert losses.total.dtype == torch.float32

@@ -240,7 +240,7 @@ def test_bad_data_is_exit_2(run: Run, tmp_path: Path) -> None:
 def test_a_loss_that_is_not_finite_is_exit_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(batches: Batches[Batch], k: int) -> Batch:
         batch = batch_of(batches, k)
-        return Batch(batch.labelled * np.nan, batch.targets, batch.weak, batch.strong)
+        return replace(batch, labelled=batch.labelled * np.nan)
 
     monkeypatch.setattr(Batches, "__getitem__", broken)
     code, error = run()

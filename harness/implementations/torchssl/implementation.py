@@ -1,4 +1,4 @@
-"""TorchSSL's unmodified `fixmatch.py`, in a child process through `child/entry.py`."""
+"""TorchSSL's unmodified scripts, `fixmatch.py` for one, in a child process: `child/entry.py`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 from harness.errors import HarnessError
+from harness.experiment import algorithms
 from harness.experiment.contender import Contender
 from harness.experiment.fingerprints import split_sha256
 from harness.experiment.profile import Profile
@@ -38,34 +39,13 @@ from harness.implementations.source import (
     installed_torch,
     source_sha256,
 )
+from harness.implementations.torchssl.algorithms import ENTRIES, Entry
 from harness.implementations.torchssl.child.entry import SAVE_NAME
 
 COMMIT = "f26e1d42967cec7f7c8a00c2e7ff9219d8ab7c92"
 # Of that commit's Python files, by provenance.source_sha256.
 SOURCE_SHA256 = "b945989c83cec2d1e373e868665754b3b500036a66d46d27b5bf5ae2621ba46d"
 KEPT = "kept.pth"  # the last whole checkpoint, see child/entry.py
-# Where its log's 'Arguments:' line has the settings of `comparability.FIELDS` ...
-ARGUMENTS = {
-    "labels": "num_labels",
-    "seed": "seed",
-    "iterations": "num_train_iter",
-    "batch_size": "batch_size",
-    "mu": "uratio",
-    "threshold": "p_cutoff",
-    "lambda_u": "ulb_loss_ratio",
-    "hard_labels": "hard_label",
-    "clip": "clip",
-    "ema_decay": "ema_m",
-    "depth": "depth",
-    "widen_factor": "widen_factor",
-    "dropout": "dropout",
-    "classes": "num_classes",
-}
-# ... and its objects those that its arguments do not decide.
-RESOLVED = (
-    "lr", "momentum", "nesterov", "weight_decay", "warmup",
-    "strong_operations", "replacement", "labelled_pool", "unlabelled_pool",
-)  # fmt: skip
 TIMES = "times.json"
 ENTRY = "harness.implementations.torchssl.child.entry"
 
@@ -73,6 +53,7 @@ ENTRY = "harness.implementations.torchssl.child.entry"
 class TorchSSL(Implementation):
     """The reference, from third_party/torchssl or the folder that TORCHSSL_DIR names."""
 
+    trains = tuple(ENTRIES)
     declares = True
     fixed: ClassVar[Mapping[str, Any]] = {"precision": "fp32"}  # it knows no other
     not_restored = (
@@ -87,9 +68,12 @@ class TorchSSL(Implementation):
         self.source = Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl"
 
     def unavailable(self) -> str | None:
-        if not (self.source / "fixmatch.py").is_file():
+        if lacking := super().unavailable():
+            return lacking
+        script = self._entry.script
+        if not (self.source / script).is_file():
             return (
-                f"no fixmatch.py in {_shown(self.source)}: run 'git submodule update --init', or "
+                f"no {script} in {_shown(self.source)}: run 'git submodule update --init', or "
                 "set TORCHSSL_DIR to a checkout"
             )
         if _source_sha256_once(self.source) != SOURCE_SHA256:
@@ -98,6 +82,10 @@ class TorchSSL(Implementation):
                 "check that commit out there"
             )
         return None
+
+    @property
+    def _entry(self) -> Entry:
+        return ENTRIES[self.contender.algorithm]
 
     def commit(self) -> str:
         return COMMIT
@@ -127,7 +115,7 @@ class TorchSSL(Implementation):
         return self._run(request, folder, False, "--stop")
 
     def answer_command(self, folder: Path) -> Command:
-        return self._command("answer", "--folder", str(folder), entry="parity")
+        return self._command("answer", "--folder", str(folder), entry=self._entry.child)
 
     def _run(self, request: Request, folder: Path, resume: bool, *more: str) -> Command:
         given = settings(request)
@@ -135,14 +123,15 @@ class TorchSSL(Implementation):
         if resume:
             given |= {"resume": True, "load_path": KEPT}
             config = "config-resume.yaml"
-        shims = []
+        shims = list(self._entry.shims)
         if request.device == "cpu":
             shims.append("cuda-on-cpu")
         if not request.dataset.official:
             shims.append("data-sums")
         if resume:
             shims.append("resume-ends-on-time")
-        options = ["--config", config, "--facts", "facts.json", "--progress", "progress.json"]
+        options = ["--script", self._entry.script, "--loop", self._entry.loop]
+        options += ["--config", config, "--facts", "facts.json", "--progress", "progress.json"]
         options += ["--keep", KEPT, "--keep-seconds", str(self.keep_seconds)]
         options += ["--final", FINAL_WEIGHTS, *(f"--shim={shim}" for shim in shims), *more]
         command = self._command("train", *options)
@@ -175,7 +164,10 @@ class TorchSSL(Implementation):
         return folder / SAVE_NAME / "log.txt"
 
     def points(self, folder: Path, class_counts: Sequence[int]) -> list[Point]:
-        return read(self.log(folder), class_counts)
+        log = self.log(folder)
+        points = read(log, class_counts)
+        self.check_algorithm(log, read_arguments(log).get("alg") if points else None)
+        return points
 
     def facts(self, folder: Path) -> Facts | None:
         content = _read_json(folder / "facts.json")
@@ -198,17 +190,16 @@ class TorchSSL(Implementation):
             return {}
         arguments = read_arguments(self.log(folder))
         facts = _read_json(folder / "facts.json") or {}
-        found = {
-            field: Resolved(arguments[key], f"Arguments: {key}")
-            for field, key in ARGUMENTS.items()
-            if key in arguments
-        }
+        entry, found = self._entry, {}
+        for field in algorithms.of(self.contender.algorithm).fields:
+            if (key := entry.argument(field)) in arguments:
+                found[field] = Resolved(arguments[key], f"Arguments: {key}")
         if "amp" in arguments:
             used = "amp fp16" if arguments["amp"] else "fp32"
             found["precision"] = Resolved(used, "Arguments: amp")
         found |= {
             field: Resolved(facts["resolved"][field], f"facts.json: resolved.{field}")
-            for field in RESOLVED
+            for field in entry.resolved
             if field in facts.get("resolved", {})
         }
         return found
@@ -231,6 +222,7 @@ class TorchSSL(Implementation):
 def settings(request: Request) -> dict[str, Any]:
     """The whole of TorchSSL's YAML: it fills in nothing and refuses nothing by itself."""
     profile = request.profile
+    used = request.hyper_parameters
     return {
         "save_dir": ".",
         "save_name": SAVE_NAME,
@@ -244,11 +236,9 @@ def settings(request: Request) -> dict[str, Any]:
         "num_labels": request.labels,
         "batch_size": profile.batch_size,
         "eval_batch_size": 1024,
-        "hard_label": True,
-        "T": 0.5,  # sharpening, unused with hard labels
-        "p_cutoff": profile.threshold,
-        "ulb_loss_ratio": profile.lambda_u,
-        "uratio": profile.mu,
+        **ENTRIES[request.algorithm].given(used),
+        "ulb_loss_ratio": used["lambda_u"],
+        "uratio": used["mu"],
         "ema_m": profile.ema_decay,
         "optim": "SGD",
         "lr": profile.lr,
@@ -267,7 +257,7 @@ def settings(request: Request) -> dict[str, Any]:
         "train_sampler": "RandomSampler",
         "num_classes": request.dataset.num_classes,
         "num_workers": 1,
-        "alg": "fixmatch",
+        "alg": request.algorithm,
         "seed": request.seed,
         "world_size": 1,
         "rank": 0,

@@ -31,6 +31,8 @@ STYLES = (
     Style("#009E73", ":", "^"),
     Style("#CC79A7", "-.", "D"),
 )
+# For more contenders than those.
+FURTHER_STYLES = (Style("#E69F00", "-", "v"), Style("#56B4E9", "--", "P"))
 SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "svg.hashsalt": "fixmatch-compare",
@@ -64,7 +66,7 @@ def styles(titles: dict[str, str]) -> list[tuple[str, str, Style]]:
     Its runs of the version before have its colour, in faint dots.
     """
     now = {name: title for name, title in titles.items() if not name.endswith(BEFORE)}
-    given = dict(zip(now, cycle(STYLES)))
+    given = dict(zip(now, cycle(STYLES + FURTHER_STYLES)))
     before = {
         name: given[name.removesuffix(BEFORE)]._replace(linestyle=":", marker="")
         for name in titles

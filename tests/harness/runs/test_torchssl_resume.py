@@ -32,10 +32,11 @@ EAGER = (
 )
 
 
-def test_killed_with_its_harness_it_goes_on_to_a_whole_curve(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", EAGER, "compare", "--implementations", "torchssl"]
+@pytest.mark.parametrize("name", ["torchssl", "torchssl-mixmatch"])
+def test_killed_with_its_harness_it_goes_on_to_a_whole_curve(tmp_path: Path, name: str) -> None:
+    command = [sys.executable, "-c", EAGER, "compare", "--implementations", name]
     command += ["--profile", "quick", "--iterations", str(ITERATIONS), "--results", str(tmp_path)]
-    attempt = tmp_path / "quick/runs/40-seed0-torchssl/attempt-1"
+    attempt = tmp_path / f"quick/runs/40-seed0-{name}/attempt-1"
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 200
         while _iteration(attempt) < ITERATIONS // 2 and time.monotonic() < deadline:

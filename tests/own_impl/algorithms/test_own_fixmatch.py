@@ -156,8 +156,11 @@ def _reference_step(
 def test_steps_equal_a_reference_in_float64(tiny: Tiny, batch: Batch) -> None:
     torch.manual_seed(0)
     network = WideResNet(10, 1).double()
-    batch = Batch(
-        batch.labelled.double(), batch.targets, batch.weak.double(), batch.strong.double()
+    batch = replace(
+        batch,
+        labelled=batch.labelled.double(),
+        weak=batch.weak.double(),
+        strong=batch.strong.double(),
     )
     inputs = torch.cat([batch.labelled, batch.weak, batch.strong])
     confidence = copy.deepcopy(network)(inputs)[2:6].softmax(1).amax(1).sort().values

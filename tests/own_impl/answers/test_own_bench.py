@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from own_impl.answers import bench
-from tests.own_impl.conftest import TINY_SETTINGS, as_options
+from own_impl.answers import bench, flops
+from own_impl.network.wideresnet import WideResNet
+from tests.own_impl.conftest import as_options, tiny_settings
 
 
 def _run(capsys: pytest.CaptureFixture[str], data_dir: Path, **changes: Any) -> tuple[int, str]:
-    options = as_options(TINY_SETTINGS | {"data_dir": data_dir, "mu": 60} | changes)
+    options = as_options(tiny_settings(**{"data_dir": data_dir, "mu": 60} | changes))
     code = bench.main(["--discard", "2", "--timed", "3", *options])
     captured = capsys.readouterr()
     return code, captured.out + captured.err
@@ -36,6 +38,18 @@ def test_a_benchmark_prints_what_a_step_takes_and_its_parts(
     assert 1e8 < result["arithmetic"]["matmul_flops_per_second"] < 1e14
     assert (result["schema"], result["device"], result["threads"]) == (2, "cpu", 1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_mixmatch_is_timed_with_its_passes_without_gradient(
+    capsys: pytest.CaptureFixture[str], data_dir: Path
+) -> None:
+    code, text = _run(capsys, data_dir, algorithm="mixmatch", mu=20)
+    assert code == 0
+    result = json.loads(text)
+    assert list(result["parts"]) == ["augmentation", "forward", "backward", "optimiser", "ema"]
+    assert all(seconds > 0 for seconds in result["parts"].values())
+    images = (torch.zeros(n, 3, 32, 32) for n in (2 + 80, 80))
+    assert result["arithmetic"]["flops"] == flops.of_passes(WideResNet(10, 1), *images)
 
 
 def test_wrong_data_is_exit_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

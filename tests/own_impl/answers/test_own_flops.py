@@ -13,3 +13,5 @@ def test_a_convolution_and_a_product_are_counted_forward_and_backward() -> None:
     # Backward, each for its weights, and the product for its input too: that of the first layer
     # has no gradient.
     assert flops.of_passes(network, torch.zeros(5, 3, 8, 8)) == 2 * convolution + 3 * product
+    further = flops.of_passes(network, torch.zeros(5, 3, 8, 8), torch.zeros(10, 3, 8, 8))
+    assert further == 2 * convolution + 3 * product + 2 * (convolution + product)

@@ -28,6 +28,28 @@ def test_the_compiled_network_takes_the_same_steps(tiny: Tiny, batch: Batch) -> 
         torch.testing.assert_close(compiled.ema.average[name], value, rtol=1e-2, atol=5e-4)
 
 
+def test_frozen_averages_change_no_logit_and_stay_as_they_are(tiny: Tiny, batch: Batch) -> None:
+    for precision in ("fp32", "bf16"):
+        model, other = new_model(tiny(precision=precision)), new_model(tiny(precision=precision))
+        before = {name: b.clone() for name, b in model.network.named_buffers()}
+        logits = model.forward(batch.weak, frozen_averages=True)
+        assert torch.equal(logits, other.forward(batch.weak))
+        for name, buffer in model.network.named_buffers():
+            assert torch.equal(buffer, before[name]), name
+            assert not torch.equal(other.network.get_buffer(name), before[name]), name
+        model.forward(batch.weak)
+        for name, buffer in model.network.named_buffers():
+            assert torch.equal(buffer, other.network.get_buffer(name)), name
+
+
+def test_averages_move_again_after_a_pass_that_failed(tiny: Tiny, batch: Batch) -> None:
+    model = new_model(tiny())
+    with pytest.raises(RuntimeError):
+        model.forward(batch.weak[:, :2], frozen_averages=True)
+    model.forward(batch.weak)
+    assert model.network.get_buffer("bn1.num_batches_tracked").item() == 1
+
+
 def test_what_the_compiler_says_is_one_line_with_the_remedy(
     tiny: Tiny, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,17 +1,18 @@
 """Runs inside TorchSSL's process: TorchSSL's own code, with a witness and, if needed, shims.
 
-`train` runs the unmodified `fixmatch.py`. A *witness* writes down what TorchSSL really used
-(images, initial weights, arguments) just before its training loop starts, and which iteration it
-has reached, and between two iterations now and then has TorchSSL's own `save_model` write a
-checkpoint (its own come every 10,000 iterations, and not whole when it is killed); it changes
-nothing. A *shim* replaces something that this machine or data set lacks, and is applied only if
-asked for:
+`train` runs the unmodified script of an algorithm, `fixmatch.py` for one. A *witness* writes down
+what TorchSSL really used (images, initial weights, arguments) just before its training loop starts,
+and which iteration it has reached, and between two iterations now and then has TorchSSL's own
+`save_model` write a checkpoint (its own come every 10,000 iterations, and not whole when it is
+killed); it changes nothing. A *shim* replaces something that this machine or data set lacks, or
+that would keep a short run from being judged, and is applied only if asked for:
 
 - `cuda-on-cpu`: TorchSSL's CUDA calls do their work on the CPU (TorchSSL refuses to train there).
 - `data-sums`: torchvision reads a CIFAR-10 layout whose md5 sums are not CIFAR-10's, and whose
   labels may be whole numbers of any NumPy type, where CIFAR-10's are Python's.
 - `resume-ends-on-time`: a resumed run ends after as many updates as one that was not stopped;
   TorchSSL by itself makes one more.
+- `saves-early`: `save_model` saves; that of some algorithms returns before iteration 1,000,000.
 
 `weights` writes the initial weights that TorchSSL's own network builder draws for a seed.
 """
@@ -35,9 +36,11 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.fingerprints import data_sha256, weights_sha256
+from harness.implementations.torchssl.child import loop as loops
+from harness.implementations.torchssl.child.resolved import resolved
 
 SAVE_NAME = "torchssl"  # its save_name in the folder that it works in
-SHIMS = ("cuda-on-cpu", "data-sums", "resume-ends-on-time")
+SHIMS = ("cuda-on-cpu", "data-sums", "resume-ends-on-time", "saves-early")
 
 
 def main() -> None:
@@ -45,6 +48,8 @@ def main() -> None:
     parser.add_argument("--torchssl", type=Path, required=True, help="a checkout of TorchSSL")
     verbs = parser.add_subparsers(dest="verb", required=True)
     train = verbs.add_parser("train")
+    train.add_argument("--script", required=True, help="the algorithm's, as fixmatch.py")
+    train.add_argument("--loop", required=True, help="its class, as models.fixmatch.fixmatch:...")
     train.add_argument("--config", type=Path, required=True)
     train.add_argument("--facts", type=Path, required=True)
     train.add_argument("--progress", type=Path, required=True)
@@ -75,10 +80,13 @@ def _train(arguments: argparse.Namespace) -> None:
         run_cuda_calls_on_the_cpu()
     if "data-sums" in arguments.shim:
         _read_cifar10_without_sums()
-    _witness_training(arguments)
+    loop = loops.find(arguments.loop)
+    if "saves-early" in arguments.shim:
+        loops.save_early(loop)
+    _witness_training(loop, arguments)
     if arguments.times is not None:
-        _time_updates(arguments.times)
-    script = str(arguments.torchssl / "fixmatch.py")
+        _time_updates(loop, arguments.times)
+    script = str(arguments.torchssl / arguments.script)
     sys.argv = [script, "--c", str(arguments.config)]
     runpy.run_path(script, run_name="__main__")
     export_final_weights(Path(SAVE_NAME) / "latest_model.pth", arguments.final)
@@ -123,15 +131,14 @@ def export_final_weights(checkpoint: Path, out: Path) -> None:
     save_file({name: t.contiguous() for name, t in weights.items()}, out)
 
 
-def _witness_training(arguments: argparse.Namespace) -> None:
+def _witness_training(loop: Any, arguments: argparse.Namespace) -> None:
     import torch
-    from models.fixmatch.fixmatch import FixMatch  # type: ignore[import-not-found]
 
-    train = FixMatch.train
+    train = loop.train
     shims = arguments.shim
 
     def witnessed_train(self: Any, args: Any, logger: Any = None) -> Any:
-        unlabelled, test = self.ulb_dset, self.loader_dict["eval"].dataset
+        unlabelled, test = (self.loader_dict[key].dataset for key in ("train_ulb", "eval"))
         weights = {name: t.detach().cpu().numpy() for name, t in self.model.state_dict().items()}
         used = {
             "schema": 1,
@@ -144,7 +151,7 @@ def _witness_training(arguments: argparse.Namespace) -> None:
             "initial_weights_sha256": weights_sha256(weights),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "arguments": vars(args),
-            "resolved": _resolved(self),
+            "resolved": resolved(self, args),
             "shims": shims,
             "device": "cpu" if "cuda-on-cpu" in shims else torch.cuda.get_device_name(),
             "torch_version": str(torch.__version__),
@@ -166,24 +173,7 @@ def _witness_training(arguments: argparse.Namespace) -> None:
         self.loader_dict = loaders
         return train(self, args, logger=logger)
 
-    FixMatch.train = witnessed_train
-
-
-def _resolved(model: Any) -> dict[str, Any]:
-    """Settings that TorchSSL's source fixes, read from the objects that it made."""
-    decayed, _ = model.optimizer.param_groups
-    unlabelled = model.loader_dict["train_ulb"]
-    return {
-        "lr": decayed["initial_lr"],
-        "momentum": decayed["momentum"],
-        "nesterov": decayed["nesterov"],
-        "weight_decay": decayed["weight_decay"],
-        "warmup": next(n for n in range(10**6) if model.scheduler.lr_lambdas[0](n) == 1),
-        "strong_operations": unlabelled.dataset.strong_transform.transforms[0].n,
-        "replacement": unlabelled.batch_sampler.sampler.replacement,
-        "labelled_pool": len(model.loader_dict["train_lb"].dataset),
-        "unlabelled_pool": len(unlabelled.dataset),
-    }
+    loop.train = witnessed_train
 
 
 def _save_index_streams(loaders: dict[str, Any], path: Path, draws: int = 20_000) -> None:
@@ -269,12 +259,11 @@ def _report_progress(model: Any, args: Any, progress: Path) -> None:
         time.sleep(1.0)
 
 
-def _time_updates(path: Path) -> None:
+def _time_updates(loop: Any, path: Path) -> None:
     """Note the clock after each update, and the peak of memory; written when training ends."""
     import torch
-    from models.fixmatch.fixmatch import FixMatch
 
-    train = FixMatch.train
+    train = loop.train
 
     def timed_train(self: Any, args: Any, logger: Any = None) -> Any:
         times: list[float] = []
@@ -295,7 +284,7 @@ def _time_updates(path: Path) -> None:
         )
         return result
 
-    FixMatch.train = timed_train
+    loop.train = timed_train
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

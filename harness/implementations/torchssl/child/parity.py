@@ -1,5 +1,7 @@
 """Answers the ladder's questions with TorchSSL's own code; see `harness.parity.question`.
 
+What is asked of FixMatch alone is answered here too; of MixMatch alone, in `mixmatch_parity`.
+
 Nothing of TorchSSL is replaced but its sources of chance (scripted, where a view's parameters are
 given) and its data loaders (fixed batches). What it computes is recorded on the way.
 """
@@ -11,8 +13,9 @@ import json
 import random
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from unittest import mock
@@ -37,7 +40,35 @@ TITLES = {  # the question's operations by TorchSSL's names
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Loop:
+    """An algorithm's model, ready to train: its module, and what is particular of its loop.
+
+    `second` are the views of an unlabelled image beside `weak`, by their name in step.npz;
+    `arguments` those of its arguments that not all loops read. In `chance(batches, recorder)` it
+    is trained: its sources of chance then give what step.npz says.
+    """
+
+    module: Any
+    model: Any
+    second: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    chance: Callable[[Any, Any], AbstractContextManager[Any]] = lambda *_: nullcontext()
+
+
+Question = dict[str, Any]
+# (question, builder of its network) -> loop; (question, its folder, folder of the answers).
+MakeLoop = Callable[[Question, Any], Loop]
+AnswerViews = Callable[[Question, Path, Path], None]
+
+
 def main() -> None:
+    """Of FixMatch."""
+    answer(_fixmatch, _answer_views)
+
+
+def answer(make: MakeLoop, answer_views: AnswerViews) -> None:
+    """All answers to the question that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torchssl", type=Path, required=True, help="a checkout of TorchSSL")
     parser.add_argument("verb", choices=["answer"])
@@ -50,9 +81,9 @@ def main() -> None:
     question = json.loads((folder / "question.json").read_text(encoding="utf-8"))
     _answer_network(question, folder, out)
     for precision in question["precisions"]:
-        _answer_step(question, folder, out, precision)
+        _answer_step(question, folder, out, precision, make)
     export_final_weights(out / "latest_model.pth", out / "judged.safetensors")
-    _answer_views(question, folder, out)
+    answer_views(question, folder, out)
 
 
 def _network(question: dict[str, Any], folder: Path, precision: str) -> Any:
@@ -83,9 +114,21 @@ def _answer_network(question: dict[str, Any], folder: Path, out: Path) -> None:
     (out / "parameters.json").write_text(json.dumps(shapes), encoding="utf-8")
 
 
-def _answer_step(question: dict[str, Any], folder: Path, out: Path, precision: str) -> None:
-    """The fixed batches through `FixMatch.train` itself, recorded after every step."""
+def _fixmatch(question: Question, builder: Any) -> Loop:
     from models.fixmatch import fixmatch  # type: ignore[import-not-found]
+
+    model = fixmatch.FixMatch(
+        builder, question["classes"], question["ema_decay"], 0.5,
+        question["threshold"], question["lambda_u"], hard_label=True, num_eval_iter=10**9,
+        logger=mock.Mock(),
+    )  # fmt: skip
+    return Loop(fixmatch, model, "strong", {"hard_label": True})
+
+
+def _answer_step(
+    question: Question, folder: Path, out: Path, precision: str, make: MakeLoop
+) -> None:
+    """The fixed batches through the loop's `train` itself, recorded after every step."""
     from train_utils import (  # type: ignore[import-not-found]
         get_cosine_schedule_with_warmup,
         get_optimizer,
@@ -94,13 +137,10 @@ def _answer_step(question: dict[str, Any], folder: Path, out: Path, precision: s
     dtype = getattr(torch, precision)
     torch.set_default_dtype(dtype)
     batches = {name: torch.from_numpy(a) for name, a in np.load(folder / "step.npz").items()}
-    for name in ("labelled", "weak", "strong"):
+    loop = make(question, _network(question, folder, precision))
+    model = loop.model
+    for name in ("labelled", "weak", loop.second):
         batches[name] = batches[name].to(dtype)
-    model = fixmatch.FixMatch(
-        _network(question, folder, precision), question["classes"], question["ema_decay"], 0.5,
-        question["threshold"], question["lambda_u"], hard_label=True, num_eval_iter=10**9,
-        logger=mock.Mock(),
-    )  # fmt: skip
     rate, momentum, decay = question["lr"], question["momentum"], question["weight_decay"]
     optimizer = get_optimizer(model.model, "SGD", rate, momentum, decay)
     steps = question["steps"]
@@ -113,17 +153,18 @@ def _answer_step(question: dict[str, Any], folder: Path, out: Path, precision: s
             yield batches["targets"][k], batches["labelled"][k], batches["targets"][k]
             recorder.record()  # the loop asks for the next batch, so step k is done
 
-    unlabelled = list(zip(batches["targets"], batches["weak"], batches["strong"], strict=True))
+    unlabelled = list(zip(batches["targets"], batches["weak"], batches[loop.second], strict=True))
     evaluation = _evaluation_batch(folder, dtype)
     loaders = {"train_lb": labelled(), "train_ulb": unlabelled, "eval": evaluation}
     model.set_data_loader(loaders)
-    model.set_dset(range(len(unlabelled)))
+    if hasattr(model, "set_dset"):
+        model.set_dset(range(len(unlabelled)))
     args = argparse.Namespace(
         resume=False, amp=False, gpu=0, num_classes=question["classes"], num_train_iter=steps,
-        hard_label=True, clip=0, save_dir=str(out), save_name=".", rank=0,
-        multiprocessing_distributed=False,
+        clip=0, save_dir=str(out), save_name=".", rank=0, multiprocessing_distributed=False,
+        **loop.arguments,
     )  # fmt: skip
-    with recorder.listening(fixmatch):
+    with recorder.listening(loop.module), loop.chance(batches, recorder):
         result = model.train(args)
     model.save_model("latest_model.pth", str(out))
     account = {
@@ -161,13 +202,16 @@ class _Recorder:
 
         def ce_loss(*args: Any, **kwargs: Any) -> Any:
             loss = labelled(*args, **kwargs)
-            self.losses["loss_x"] = loss.item()
+            self.losses["loss_x"] = loss.mean().item()  # MixMatch's loop takes the mean itself
             return loss
 
         def consistency_loss(*args: Any, **kwargs: Any) -> Any:
-            loss, mask, *rest = unlabelled(*args, **kwargs)
-            self.losses |= {"loss_u": loss.item(), "mask": mask.item()}
-            return loss, mask, *rest
+            found = unlabelled(*args, **kwargs)
+            if isinstance(found, tuple):
+                self.losses |= {"loss_u": found[0].item(), "mask": found[1].item()}
+            else:
+                self.losses["loss_u"] = found.item()
+            return found
 
         with mock.patch.multiple(module, ce_loss=ce_loss, consistency_loss=consistency_loss):
             yield
@@ -192,14 +236,14 @@ class _HasTransforms(Protocol):
     transforms: list[Any]
 
 
-def _transforms() -> tuple[Any, _HasTransforms]:
+def transforms_of(algorithm: str) -> tuple[Any, _HasTransforms]:
     """TorchSSL's own weak and strong transform, from the data set class that it trains with."""
     from datasets.dataset import BasicDataset  # type: ignore[import-not-found]
     from datasets.ssl_dataset import get_transform, mean, std
 
     weak = get_transform(mean["cifar10"], std["cifar10"], 32, True)
     blank = np.zeros((1, 32, 32, 3), np.uint8)
-    dataset = BasicDataset("fixmatch", blank, None, 10, weak, is_ulb=True)
+    dataset = BasicDataset(algorithm, blank, None, 10, weak, is_ulb=True)
     return dataset.transform, dataset.strong_transform
 
 
@@ -214,7 +258,7 @@ def _answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
         [[np.asarray(operation(image, v)) for v in magnitudes] for image in few]
         for operation, magnitudes in zip(operations, views["magnitude"].tolist(), strict=True)
     ]
-    weak_transform, strong_transform = _transforms()
+    weak_transform, strong_transform = transforms_of("fixmatch")
     listed = {entry[0].__name__: entry for entry in randaugment.augment_list()}
     made: dict[str, list[Any]] = {"weak": [], "strong": []}
     for v, pixels in enumerate(views["images"]):
@@ -222,9 +266,9 @@ def _answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
         script = {name: views[name][v] for name in ("fraction", "side", "centre", "flip")}
         script |= {"chosen": [listed[names[n]] for n in views["chosen"][v]]}
         script |= {"corner": (int(views["top"][v]), int(views["left"][v]))}
-        with _scripted(**script):
+        with scripted(**script):
             made["strong"].append(strong_transform(image).numpy())  # type: ignore[operator]
-        with _scripted(**script):
+        with scripted(**script):
             made["weak"].append(weak_transform(image).numpy())
     made["operations"] = results
     views = {name: np.array(arrays) for name, arrays in made.items()}
@@ -233,7 +277,7 @@ def _answer_views(question: dict[str, Any], folder: Path, out: Path) -> None:
 
 
 @contextmanager
-def _scripted(
+def scripted(
     chosen: Any, fraction: Any, side: Any, centre: Any, flip: Any, corner: tuple[int, int]
 ) -> Iterator[None]:
     """TorchSSL's sources of chance give these values, in the order in which it asks."""

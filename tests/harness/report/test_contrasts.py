@@ -1,0 +1,153 @@
+"""FixMatch against MixMatch in table and page: a difference, no equivalence, both settings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.analysis import comparison, results
+from harness.commands import table, verify
+from harness.experiment import profile
+from harness.parity import checklist
+from harness.parity.checklist import check, rung
+from harness.report import contrasts, outputs, page, wording
+from harness.report.figures import curves
+from harness.runs.folder import Run
+from tests.helpers import made
+
+QUICK = profile.load("quick")
+NAMES = ("own", "own-mixmatch", "torchssl", "torchssl-mixmatch")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both sides with both algorithms, MixMatch 20 points below; three seeds of 40 labels."""
+    place = tmp_path_factory.mktemp("contrasts") / "quick"
+    for seed in (0, 1, 2):
+        for name in NAMES:
+            of_mixmatch = name.endswith("-mixmatch")
+            run = made.run(place, name, 40, seed, shift=-20.0 * of_mixmatch)
+            if of_mixmatch:
+                tell(run / "manifest.json", QUICK.hyper_parameters("mixmatch"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
+        table.write(place, QUICK)
+    return place
+
+
+def tell(manifest: Path, settings: dict[str, object]) -> None:
+    content = json.loads(manifest.read_text())
+    del content["settings"]["threshold"]
+    content["settings"] |= settings
+    manifest.write_text(json.dumps(content))
+
+
+def compared(folder: Path) -> comparison.Comparison:
+    return outputs.compare(results.read(folder), QUICK, "last")
+
+
+def test_verdicts_are_within_an_algorithm(folder: Path) -> None:
+    found = compared(folder)
+    assert [(p.implementation, p.reference) for p in found.pairings] == [
+        ("own", "torchssl"), ("own-mixmatch", "torchssl-mixmatch"),
+    ]  # fmt: skip
+    assert "MixMatch (own) against MixMatch (TorchSSL): " in wording.headline(found)
+
+
+def test_between_algorithms_there_is_a_difference_with_its_interval(folder: Path) -> None:
+    found = compared(folder)
+    assert [(p.implementation, p.reference) for p in found.contrasts] == [
+        ("own", "own-mixmatch"), ("torchssl", "torchssl-mixmatch"),
+    ]  # fmt: skip
+    for pair in found.contrasts:
+        assert pair.sample is not None and pair.sample.n == 3
+        assert wording.contrast_word(pair) == "higher"
+    text = section((folder / "table.md").read_text())
+    own = found.contrasts[0].sample
+    assert own is not None and own.interval is not None
+    low, high = own.interval
+    assert (
+        f"FixMatch (own) minus MixMatch (own): {own.mean:+.2f} points [{low:.2f}, {high:.2f}], "
+        "3 seeds: higher."
+    ) in text
+    assert "equivalent" not in text and contrasts.TEST in text
+
+
+def test_what_was_told_otherwise_stands_side_by_side(folder: Path) -> None:
+    text = section((folder / "table.md").read_text())
+    for line in (
+        "| setting | FixMatch | MixMatch |",
+        "| threshold | 0.95 | - |",
+        "| lambda_u | 1.0 | 25.0 |",
+        "| ramp_up | - | 0.4 |",
+        "| of them in the loss | those above the threshold | all |",
+        "| images through the network | 24 | 40 |",
+    ):
+        assert line in text
+    assert "| mu |" not in text
+    equal = text.split("Equal of FixMatch and MixMatch: ")[1].splitlines()[0]
+    assert {"iterations", "mu", "lr", "depth", "data_sha256."} <= set(equal.split(", "))
+
+
+def test_the_page_says_the_same_and_calls_no_setting_wrong(folder: Path) -> None:
+    text = (folder / "report.html").read_text()
+    assert '<h3 id="algorithms">One algorithm against another</h3>' in text
+    assert "FixMatch (own) minus MixMatch (own): " in text
+    assert "✗ differs" not in text and "of its algorithm" in text
+    rows = {row.name: row for row in page.settings(compared(folder).runs)}
+    assert rows["threshold"].of_algorithm and rows["threshold"].values["own-mixmatch"] == "not set"
+    assert rows["lr"].equal and not rows["lr"].of_algorithm
+
+
+def test_each_algorithm_has_its_own_ladder_in_the_page(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = "<code>make parity PROFILE=quick ALGORITHM=mixmatch</code> climbs it."
+    assert lacking in (folder / "report.html").read_text()
+    place = shutil.copytree(folder, tmp_path / "quick")
+    bad = rung(6, "same step", [check("loss_u", "1e-3", "at most 1e-10", False)])
+    checklist.write(place, "quick", {}, [bad], "mixmatch")
+    monkeypatch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
+    table.write(place, QUICK)
+    text = (place / "report.html").read_text()
+    assert lacking not in text and "The ladder of MixMatch does not hold." in text
+    assert "Ladder: not climbed. <code>make parity PROFILE=quick</code>" in text
+    assert "first difference: loss_u: 1e-3" in text
+
+
+def test_a_setting_that_differs_within_an_algorithm_is_none_of_it(folder: Path) -> None:
+    runs = [
+        run if run.manifest.implementation != "own-mixmatch" else _with(run, alpha=0.75)
+        for run in compared(folder).runs
+    ]
+    [row] = [row for row in page.settings(runs) if row.name == "alpha"]
+    assert not row.of_algorithm and not row.equal
+
+
+def _with(run: Run, **settings: object) -> Run:
+    told = run.manifest.model_copy(update={"settings": run.manifest.settings | settings})
+    return replace(run, manifest=told)
+
+
+def test_the_folder_is_a_pure_function_of_its_runs(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
+    assert verify.check(folder, QUICK) == []
+
+
+def test_where_only_algorithms_are_compared_the_headline_says_so(tmp_path: Path) -> None:
+    for name in NAMES[:2]:
+        run = made.run(tmp_path, name, 40, 0)
+    tell(run / "manifest.json", QUICK.hyper_parameters("mixmatch"))
+    found = compared(tmp_path)
+    assert wording.headline(found) == "FixMatch (own) minus MixMatch (own): one seed at 40 labels."
+    assert "at least two are needed" in contrasts.sentence(found.contrasts[0], found.titles)
+
+
+def section(text: str) -> str:
+    return text.split(f"## {contrasts.TITLE}\n", 1)[1].split("\n## ")[0]

@@ -44,17 +44,23 @@ def check(run: Run, log: str, stray: str) -> list[Item]:
     if facts is not None and (is_done or facts.torch_version):  # else the failure says why
         proofs = levels.of_run(run, None)
         for rung, proof in proofs.items():
-            is_known = proof.level in (Level.SHOWN, Level.DEPARTS)
             name = f"{rung} {NAMES[rung]}" if rung else NAMES[rung]
             found = f"{proof.level}: {proof.text}" if proof.text else proof.level.value
-            key = "" if is_known and (rung != 3 or proof.level is Level.SHOWN) else KEYS[rung]
-            items.append(Item(name, found, key, rung in REQUIRED))
+            items.append(Item(name, found, _key(rung, proof.level), rung in REQUIRED))
     if stray:
         key = "pass the setting in run.arguments, or declare it in differs"
         items.append(Item("as asked", stray, key, True))
     if run.manifest.spec_sha256 and not run.manifest.source_commit:
         items.append(Item("commit", "its source is no git clone", "", False))
     return items
+
+
+def _key(rung: int, level: Level) -> str:
+    """What to add for a rung of that level; '' where nothing more can be shown, or need be."""
+    is_open = level is Level.NOT_SHOWN or (rung == 3 and level is Level.DEPARTS)
+    if rung in REQUIRED:
+        is_open = level is not Level.SHOWN
+    return KEYS[rung] if is_open else ""
 
 
 def lacking(items: Sequence[Item]) -> list[str]:

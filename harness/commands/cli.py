@@ -80,7 +80,8 @@ def compare(
     seeds: Annotated[str, typer.Option(help='seeds, as "0 1 2"')] = "0",
     iterations: Annotated[str, typer.Option(help="train this many instead of the profile's")] = "",
     implementations: Annotated[
-        str, typer.Option(help=f"any of {' '.join(registry.names())}")
+        str,
+        typer.Option(help=f"any of {' '.join(registry.names())}; or files that describe yours"),
     ] = "own torchssl",
     algorithms: Annotated[
         str, typer.Option(help=f"with which each is trained: any of {' '.join(known_algorithms())}")

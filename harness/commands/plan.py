@@ -87,11 +87,14 @@ class Plan:
                     check_same_terms(entry.planned, done)
 
     def _is_of_today(self, manifest: Manifest) -> bool:
-        """Of a contender that is not known here, nothing can be told: it counts."""
+        """Of a contender that is not known here, or whose source is not, nothing can be told.
+
+        It counts.
+        """
         if not registry.is_known(manifest.implementation):
             return True
         today = self._origin(registry.create(manifest.implementation))
-        return not origin.difference(origin.of(manifest), today)
+        return not today.source or not origin.difference(origin.of(manifest), today)
 
     def _origin(self, side: Implementation) -> Origin:
         if side.name not in self._origins:

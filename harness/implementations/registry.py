@@ -42,7 +42,7 @@ def enter(word: str) -> str:
 
     Raises BadInput for a file that cannot be used here, and for a name that is taken.
     """
-    path = Path(word)
+    path = Path(word).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         if word not in contenders.described():
             return word

@@ -152,7 +152,7 @@ def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list
     for run in runs:
         reason = _difference(run, [other for other in fit if other.key == run.key], varied)
         if run.status is Status.DONE and reason:
-            run = Run(run.manifest, run.points, Status.INCOMPARABLE, reason)
+            run = replace(run, status=Status.INCOMPARABLE, reason=reason)
         marked.append(run)
     return marked
 

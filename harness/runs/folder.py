@@ -17,6 +17,7 @@ from harness.experiment import algorithms
 from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence, Point, Resolved
+from harness.runs import kept
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, read_manifest
 
@@ -183,6 +184,7 @@ def read_run(folder: Path, manifest: Manifest) -> tuple[Run, Exception | None]:
     problem: Exception | None = None
     try:
         implementation = registry.of_run(folder, manifest.implementation)
+        kept.check(folder, manifest.spec_sha256, implementation)
         differs = implementation.differs
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
         check_none_is_lost(points, manifest, implementation.log(attempt))

@@ -40,7 +40,8 @@ def tried(file: Path, data_dir: Path) -> tuple[str, HarnessError | None]:
 def test_all_that_a_verdict_needs(tmp_path, data_dir):
     said, error = tried(foreign.write(tmp_path / "mine", foreign.described()), data_dir)
     assert error is None
-    lines = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in said.splitlines()[-12:])
+    rows = [line.rstrip() for line in said.splitlines()[-12:]]
+    lines = dict(re.split(r"\s{2,}", row, maxsplit=1) for row in rows)
     assert lines["log"] == "out/log.txt"
     assert lines["evaluations"].endswith("at 4")
     for name in ("1 same images", "2 same labelled images", "8 same judge", "same budget"):

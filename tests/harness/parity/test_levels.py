@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.analysis import comparison, frames, proven, published
+from harness.analysis.accepted import Accepted
 from harness.experiment import profile
 from harness.experiment.contender import Contender
 from harness.implementations import registry
@@ -17,7 +18,7 @@ from harness.parity import levels
 from harness.parity.checklist import Ladder, check, rung
 from harness.parity.levels import BUDGET
 from harness.parity.terms import mark_incomparable
-from harness.report import markdown, proof, table
+from harness.report import markdown, page, proof, table
 from harness.runs.folder import Run
 from harness.runs.manifest import Manifest, Status
 
@@ -179,3 +180,15 @@ def test_rungs_5_to_7_are_shown_by_the_ladder_of_its_algorithm() -> None:
     assert levels.of_run(mixed, None, {"mixmatch": climbed})[6].level is Level.SHOWN
     assert levels.of_run(run("own"), None, {"mixmatch": climbed})[6].level is Level.NOT_SHOWN
     assert levels.of_run(run("own"), climbed)[6].level is Level.SHOWN
+
+
+def test_the_page_has_them():
+    runs = [run(judged=None, differs={"replacement": "<no>"}), run("torchssl")]
+    text = page.render(compared(runs), [], [], None, Accepted())
+    assert '<section id="levels">' in text and '<th scope="row">Mine</th>' in text
+    assert "same judge is not shown of Mine" in text and "replacement: &lt;no&gt;" in text
+    plain = page.render(compared(runs[1:]), [], [], None, Accepted())
+    assert '<section id="levels">' not in plain
+    commands = page.commands(compared([replace(runs[0], manifest=runs[0].manifest.model_copy(
+        update={"spec_sha256": "5" * 64}))]))  # fmt: skip
+    assert any("<mine's compare.yaml>" in command for command in commands)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,19 @@ def test_its_sum_is_that_of_what_trains(tmp_path):
     assert digest(run__arguments="--lr {lr}") != before
     (tmp_path / "mine" / "network.py").write_text("changed = True\n")
     assert registry.create("mine").source_sha256() != before
+
+
+def test_goes_to_a_cluster(tmp_path):
+    """A queued task is pickled with its implementation."""
+    enter(tmp_path)
+    side = pickle.loads(pickle.dumps(registry.create("mine")))
+    assert (side.name, side.source) == ("mine", tmp_path / "mine")
+
+
+def test_is_asked_for_again_by_its_file(tmp_path):
+    enter(tmp_path)
+    assert registry.word("mine") == str(tmp_path / "mine" / "compare.yaml")
+    assert registry.word("own") == "own"
 
 
 def test_placeholders_keep_their_type_where_they_stand_alone():

@@ -98,15 +98,20 @@ bench: setup  ## time both, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+
 	@$(HARNESS) bench --profile '$(PROFILE)' --device '$(DEVICE)' --variants '$(VARIANTS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
-gpu-check: setup  ## the first minutes on a GPU, and a page of what they showed: [PROFILE PARTS VARIANTS DATA_DIR RESULTS]
-	@$(HARNESS) gpu-check --profile '$(PROFILE)' --parts '$(PARTS)' --variants '$(VARIANTS)' \
-	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
-
 try: setup  ## your implementation for a moment, and what its file lacks: SPEC=compare.yaml [LABELS=40 DATA_DIR]
 	@$(HARNESS) try --spec '$(SPEC)' --labels '$(LABELS)' --data-dir '$(DATA_DIR)'
 
+import: $(STAMP)  ## a finished log of others beside the runs, unproven: LOG= FORMAT= AS=name LABELS= [SEED=0 TITLE PROFILE RESULTS DATA_DIR]
+	@$(HARNESS) import --log '$(LOG)' --format '$(call named,FORMAT)' --as '$(AS)' \
+	    --labels '$(call named,LABELS)' --seed '$(or $(SEED),0)' --title '$(TITLE)' \
+	    --profile '$(PROFILE)' --results '$(RESULTS)' --data-dir '$(DATA_DIR)'
+
 new-spec: $(STAMP)  ## write a file that describes an implementation, to begin with: [SPEC=compare.yaml]
 	@$(HARNESS) new-spec --spec '$(or $(SPEC),compare.yaml)'
+
+gpu-check: setup  ## the first minutes on a GPU, and a page of what they showed: [PROFILE PARTS VARIANTS DATA_DIR RESULTS]
+	@$(HARNESS) gpu-check --profile '$(PROFILE)' --parts '$(PARTS)' --variants '$(VARIANTS)' \
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
 study: $(STAMP)  ## one recipe of ours varied: NAME=<study>, none lists them [LABELS SEEDS ITERATIONS JOBS DATA_DIR RESULTS]
 	@$(HARNESS) study --name '$(NAME)' --labels '$(call named,LABELS)' \
@@ -144,4 +149,4 @@ torchssl:
 	    GIT_TERMINAL_PROMPT=0 git submodule update --init third_party/torchssl || \
 	    echo 'TorchSSL could not be had; going on without it.'
 
-.PHONY: try new-spec publish help setup compare status tensorboard table parity report bench gpu-check verify diff accuracy-check study test check clean torchssl
+.PHONY: import try new-spec publish help setup compare status tensorboard table parity report bench gpu-check verify diff accuracy-check study test check clean torchssl

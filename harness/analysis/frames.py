@@ -63,7 +63,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "seed": manifest.seed,
         "implementation": manifest.implementation,
         "status": run.status.value,
-        "precision": settings["precision"],
+        "precision": "" if manifest.imported else settings["precision"],
         "own_commit": manifest.own_commit,
         "torchssl_commit": manifest.torchssl_commit,
         "judged_top1": manifest.judged_top1,

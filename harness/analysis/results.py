@@ -105,7 +105,7 @@ def sums(folder: Path, places: Sequence[tuple[Path, Run]]) -> str:
     for place, run in places:
         manifest = run.manifest
         attempt = attempt_folder(place, manifest.attempt)
-        side = run_folders.implementation_of(place, manifest.implementation)
+        side = registry.of_run(place, manifest.implementation)
         kept = [place / name for name in side.kept_files()]
         for path in (place / "manifest.json", *side.logs(attempt), place / predictions.FILE, *kept):
             if path.is_file():

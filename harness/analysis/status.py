@@ -10,12 +10,12 @@ from pathlib import Path
 
 from harness.analysis.results import held_to_terms
 from harness.errors import BadInput
+from harness.implementations import registry
 from harness.implementations.reported import Point, Progress
 from harness.runs.folder import (
     Run,
     attempt_folder,
     folder_name,
-    implementation_of,
     read_run,
     run_folders,
 )
@@ -86,7 +86,7 @@ def _read(folder: Path, runs_folder: Path, again: str) -> list[State]:
 
 def _progress(path: Path, manifest: Manifest) -> Progress | None:
     try:
-        implementation = implementation_of(path, manifest.implementation)
+        implementation = registry.of_run(path, manifest.implementation)
     except BadInput:
         return None
     return implementation.progress(attempt_folder(path, manifest.attempt))

@@ -40,19 +40,27 @@ def check(run: Run, log: str, stray: str) -> list[Item]:
     items = [Item("log", log, "" if run.points else "log.file, log.reader", True)]
     items.append(_evaluations(run))
     facts = run.manifest.facts
-    if facts is not None and facts.torch_version:  # else nothing was seen, and the failure says why
+    is_done = run.status is Status.DONE
+    if facts is not None and (is_done or facts.torch_version):  # else the failure says why
         proofs = levels.of_run(run, None)
         for rung, proof in proofs.items():
-            is_shown = proof.level is Level.SHOWN
             name = f"{rung} {NAMES[rung]}" if rung else NAMES[rung]
             found = f"{proof.level}: {proof.text}" if proof.text else proof.level.value
-            items.append(Item(name, found, "" if is_shown else KEYS[rung], rung in REQUIRED))
+            items.append(Item(name, found, _key(rung, proof.level), rung in REQUIRED))
     if stray:
         key = "pass the setting in run.arguments, or declare it in differs"
         items.append(Item("as asked", stray, key, True))
     if run.manifest.spec_sha256 and not run.manifest.source_commit:
         items.append(Item("commit", "its source is no git clone", "", False))
     return items
+
+
+def _key(rung: int, level: Level) -> str:
+    """What to add for a rung of that level; '' where nothing more can be shown, or need be."""
+    is_open = level is Level.NOT_SHOWN or (rung == 3 and level is Level.DEPARTS)
+    if rung in REQUIRED:
+        is_open = level is not Level.SHOWN
+    return KEYS[rung] if is_open else ""
 
 
 def lacking(items: Sequence[Item]) -> list[str]:

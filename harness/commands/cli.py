@@ -19,6 +19,7 @@ from harness.commands import bench as bench_command
 from harness.commands import compare as compare_command
 from harness.commands import diff as diff_command
 from harness.commands import gpu_check as gpu_check_command
+from harness.commands import import_ as import_command
 from harness.commands import parity as parity_command
 from harness.commands import publish as publish_command
 from harness.commands import status as status_command
@@ -39,6 +40,7 @@ from harness.experiment.algorithms import names as known_algorithms
 from harness.experiment.settings_file import CONFIGS
 from harness.implementations import logs, registry
 from harness.implementations.logs import recognise
+from harness.implementations.logs.options import OWN_FORMATS
 from harness.implementations.reported import Point
 from harness.runs.attempt import Limits
 from harness.runs.execution import slurm
@@ -78,7 +80,8 @@ def compare(
     seeds: Annotated[str, typer.Option(help='seeds, as "0 1 2"')] = "0",
     iterations: Annotated[str, typer.Option(help="train this many instead of the profile's")] = "",
     implementations: Annotated[
-        str, typer.Option(help=f"any of {' '.join(registry.names())}")
+        str,
+        typer.Option(help=f"any of {' '.join(registry.names())}; or files that describe yours"),
     ] = "own torchssl",
     algorithms: Annotated[
         str, typer.Option(help=f"with which each is trained: any of {' '.join(known_algorithms())}")
@@ -211,6 +214,46 @@ def read(
 def report(profile: ProfileOption = "auto", results: ResultsOption = Path("results")) -> None:
     """Write report.html (and all else that the runs give) again, and say where it is."""
     table_command.rebuild(results, profile, Terminal())
+
+
+@app.command("import")
+def import_log(
+    log: Annotated[Path, typer.Option(help="the log of one finished run")],
+    format: Annotated[
+        str,
+        typer.Option(help=f"{', '.join(OWN_FORMATS)}, or a YAML file with the keys of a reader"),
+    ],
+    name: Annotated[str, typer.Option("--as", help="whose it is: the name of its row")],
+    labels: Annotated[str, typer.Option(help="labelled images of that run")],
+    seed: Annotated[str, typer.Option(help="seed of that run")] = "0",
+    title: Annotated[str, typer.Option(help="its name for people")] = "",
+    profile: ProfileOption = "auto",
+    results: ResultsOption = Path("results"),
+    data_dir: Annotated[
+        str, typer.Option(help="folder that holds cifar-10-batches-py, instead of the profile's")
+    ] = "",
+) -> None:
+    """Put a finished log of somebody else's beside the runs, marked as unproven.
+
+    Its accuracies stand in table, curves and page. No rung of the ladder is shown of it, and it is
+    in no verdict.
+
+    Example: python -m harness import --log log.txt --format torchssl --as theirs --labels 40
+    """
+    import_command.run(
+        import_command.Import(
+            log=log,
+            format=format,
+            name=name,
+            labels=arguments.one_number("LABELS", labels),
+            seed=arguments.one_number("SEED", seed),
+            profile=profile,
+            results=results,
+            title=title,
+            data_dir=Path(data_dir) if data_dir else None,
+        ),
+        Terminal(),
+    )
 
 
 @app.command()

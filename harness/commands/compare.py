@@ -103,7 +103,7 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
         plan.check_terms()
         plan.restore()
         if question.reference is not None:
-            for algorithm in question.algorithms:
+            for algorithm in dict.fromkeys(side.contender.algorithm for side in sides):
                 plan.take(question.reference, contender.reference_with(algorithm))
         if question.reuse is not None:
             plan.reuse(question.reuse)

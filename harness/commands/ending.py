@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.analysis.comparison import Comparison
@@ -11,6 +11,7 @@ from harness.analysis.results import Results
 from harness.analysis.statistics import Verdict
 from harness.commands import diff as diff_command
 from harness.commands.terminal import Terminal
+from harness.experiment import algorithms
 from harness.experiment.profile import Profile
 from harness.report import ending, outputs
 from harness.runs.manifest import Status
@@ -42,13 +43,16 @@ def next_command(compared: Comparison, asked: Mapping[str, str]) -> str:
     statuses = {run.status for run in compared.runs}
     if statuses & set(AGAIN):
         return f"{_make('compare', asked)}  # goes on with what is not done"
-    words = {pair.labels: pair.result.verdict for pair in compared.pairings if pair.result}
-    parity = _make("parity", _only(asked, "PROFILE", "DATA_DIR", "RESULTS"))
+    said = [(pair, pair.result.verdict) for pair in compared.pairings if pair.result]
+    parity = _only(asked, "PROFILE", "DATA_DIR", "RESULTS")
     if Status.INCOMPARABLE in statuses:
-        return f"{parity}  # which rung breaks"
-    if Verdict.DIFFERENT in words.values():
-        return f"{parity}  # where the two part"
-    unsettled = sorted(n for n, verdict in words.items() if verdict is Verdict.INCONCLUSIVE)
+        broken = [
+            r.manifest.implementation for r in compared.runs if r.status is Status.INCOMPARABLE
+        ]
+        return f"{_make('parity', parity | _algorithm(compared, broken))}  # which rung breaks"
+    if apart := [pair.implementation for pair, verdict in said if verdict is Verdict.DIFFERENT]:
+        return f"{_make('parity', parity | _algorithm(compared, apart))}  # where the two part"
+    unsettled = sorted({p.labels for p, verdict in said if verdict is Verdict.INCONCLUSIVE})
     if unsettled:
         more = {"LABELS": _joined(unsettled), "SEEDS": _joined(range(_more_seeds(compared)))}
         return f"{_make('compare', {**asked, **more})}  # more seeds: inconclusive"
@@ -59,6 +63,13 @@ def next_command(compared: Comparison, asked: Mapping[str, str]) -> str:
     if others:
         return f"{_make('compare', {**asked, 'LABELS': _joined(others)})}  # not compared yet"
     return _make("publish", {**_only(asked, "PROFILE", "RESULTS"), "REASON": "..."})
+
+
+def _algorithm(compared: Comparison, names: Sequence[str]) -> dict[str, str]:
+    """ALGORITHM of the first of those contenders, where it is not the default."""
+    known = compared.contenders
+    found = known[names[0]].algorithm if names[0] in known else algorithms.DEFAULT
+    return {} if found == algorithms.DEFAULT else {"ALGORITHM": found}
 
 
 def _more_seeds(compared: Comparison) -> int:

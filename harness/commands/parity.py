@@ -42,12 +42,12 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
 
     Raises CheckFailed if one does not hold, Incomplete without the reference, BadInput.
     """
+    algorithm = algorithms.of(asked.algorithm, "ALGORITHM")
     device = chosen_device(asked.device)
     experiment = open_experiment(
         asked.profile, data_dir=asked.data_dir, labels=[asked.labels], device=device
     )
     profile, dataset = experiment.profile, experiment.dataset
-    algorithm = algorithms.of(asked.algorithm)
     mine = registry.create(registry.under("own", algorithm.name))
     reference = registry.reference(algorithm.name)
     request = Request(profile, dataset, asked.labels, asked.seed, device).under(algorithm.name)

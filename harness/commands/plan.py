@@ -81,16 +81,20 @@ class Plan:
         """Raise BadInput if a folder holds finished runs of today's code on other terms."""
         for runs in dict.fromkeys(entry.runs for entry in self.entries):
             done = [one for one in runs.done() if self._is_of_today(one[1])]
+            done = [one for one in done if not one[1].imported]
             for entry in self.entries:
                 if entry.runs == runs:
                     check_same_terms(entry.planned, done)
 
     def _is_of_today(self, manifest: Manifest) -> bool:
-        """Of a contender that is not known here, nothing can be told: it counts."""
+        """Of a contender that is not known here, or whose source is not, nothing can be told.
+
+        It counts.
+        """
         if not registry.is_known(manifest.implementation):
             return True
         today = self._origin(registry.create(manifest.implementation))
-        return not origin.difference(origin.of(manifest), today)
+        return not today.source or not origin.difference(origin.of(manifest), today)
 
     def _origin(self, side: Implementation) -> Origin:
         if side.name not in self._origins:

@@ -47,7 +47,7 @@ def show(folder: Path, terminal: Terminal) -> None:
     """The table on the terminal, and where the files are."""
     terminal.say()
     terminal.markdown((folder / outputs.MARKDOWN).read_text(encoding="utf-8"))
-    for name in outputs.NAMES:
+    for name in outputs.ALL_NAMES:
         if (folder / name).exists():
             terminal.say(f"  {folder / name}")
 

@@ -83,10 +83,10 @@ def names() -> list[str]:
     return list(_ALL)
 
 
-def of(name: str) -> Algorithm:
-    """The algorithm of that name. Raises BadInput for an unknown one."""
+def of(name: str, option: str = "ALGORITHMS") -> Algorithm:
+    """The algorithm of that name. Raises BadInput, which names the option, for an unknown one."""
     if name not in _ALL:
-        raise BadInput(f"ALGORITHMS {name}: unknown; use {', '.join(names())}")
+        raise BadInput(f"{option} {name}: unknown; use {', '.join(names())}")
     return _ALL[name]
 
 

@@ -14,9 +14,11 @@ from harness.errors import BadInput
 from harness.experiment import algorithms
 from harness.experiment import contender as contenders
 from harness.experiment.contender import Contender
+from harness.implementations import imported
 from harness.implementations.custom import spec
 from harness.implementations.custom.implementation import Custom
 from harness.implementations.custom.spec import Described
+from harness.implementations.imported import Imported
 from harness.implementations.interface import Implementation
 from harness.implementations.own import Own
 from harness.implementations.torchssl.implementation import TorchSSL
@@ -26,7 +28,7 @@ Make = Callable[[Contender], Implementation]
 _IMPLEMENTATIONS: dict[str, Make] = {"own": Own, "torchssl": TorchSSL}
 _FURTHER: dict[str, Contender] = {}  # contenders without a file in configs/contenders
 _BY_FILE: dict[str, Described] = {}  # of these, those that entered by a file of their own
-_KEPT: dict[str, Described] = {}  # those that only their runs here know, by name
+_KEPT: dict[str, Implementation] = {}  # those that only their runs here know, by name
 
 
 def register(make: Make, contender: Contender) -> None:
@@ -40,7 +42,7 @@ def enter(word: str) -> str:
 
     Raises BadInput for a file that cannot be used here, and for a name that is taken.
     """
-    path = Path(word)
+    path = Path(word).expanduser()
     if path.suffix not in (".yaml", ".yml"):
         if word not in contenders.described():
             return word
@@ -63,17 +65,21 @@ def word(name: str) -> str:
     return str(_BY_FILE[name].path) if name in _BY_FILE else name
 
 
-def keep(described: Described) -> None:
-    """Know a contender by what its runs keep, where it did not enter by its own file."""
-    _KEPT.setdefault(described.spec.name, described)
+def of_run(run_folder: Path, name: str) -> Implementation:
+    """The implementation of a run: as the description that is kept with it has it, where one is.
 
-
-def of_run(name: str, described: Described | None) -> Implementation:
-    """The implementation of a run, as the description that is kept with it has it.
-
-    Raises BadInput for an unknown one.
+    By that its contender is known from then on, where it did not enter otherwise. Raises BadInput
+    for an unknown one.
     """
-    return create(name) if described is None else Custom(described.spec.contender, described)
+    side: Implementation | None = None
+    if (described := spec.read_kept(run_folder)) is not None:
+        side = Custom(described.spec.contender, described)
+    elif (about := imported.read_kept(run_folder)) is not None:
+        side = Imported(about)
+    if side is None:
+        return create(name)
+    _KEPT.setdefault(side.name, side)
+    return side
 
 
 def names() -> list[str]:
@@ -107,7 +113,7 @@ def contender(name: str) -> Contender:
     if (derived := _derived(name)) is not None:
         return derived
     if name in _KEPT:
-        return _KEPT[name].spec.contender
+        return _KEPT[name].contender
     raise BadInput(f"IMPLEMENTATIONS {name}: unknown; use {', '.join(names())}")
 
 
@@ -124,7 +130,7 @@ def create(name: str) -> Implementation:
     """The implementation of the contender of that name. Raises BadInput for an unknown one."""
     entered = contender(name)
     if name in _KEPT and name not in names():
-        return Custom(entered, _KEPT[name])
+        return _KEPT[name]
     if entered.implementation not in _IMPLEMENTATIONS:
         known = ", ".join(sorted(_IMPLEMENTATIONS))
         raise BadInput(

@@ -20,6 +20,8 @@ class Point:
     `loss` is the total training loss of the last batch, `loss_x` its labelled and `loss_u` its
     unlabelled part; `mask` is the share of unlabelled images above the threshold; `eval_loss` the
     mean test loss; `seconds` is counted from the start of the run. None: the log does not say.
+    Of the labels guessed for unlabelled images since the evaluation before, those that moved
+    weights: mean entropy in nats, accuracy in percent, mean confidence.
     """
 
     iteration: int
@@ -31,6 +33,9 @@ class Point:
     loss_u: float | None = None
     mask: float | None = None
     seconds: float | None = None
+    guess_entropy: float | None = None
+    guess_accuracy: float | None = None
+    guess_confidence: float | None = None
 
 
 class Level(StrEnum):

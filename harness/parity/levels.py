@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.experiment.algorithms import FIELDS
+from harness.experiment.algorithms import DEFAULT, FIELDS
 from harness.implementations.reported import Level, Proof
 from harness.parity.checklist import Ladder
 from harness.runs.folder import Run
@@ -37,6 +37,7 @@ OF_RUNG = {
     7: ("strong_operations", "order", "input", "cutout", "padding", "magnitudes", "augmentation"),
 }
 _WEAKER = list(Level)
+NONE: Mapping[str, Ladder | None] = {}
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,20 @@ class Levels:
         return [] if self.is_peer else [one for one in needed if one.level is not Level.SHOWN]
 
 
-def of_contenders(runs: Sequence[Run], ladder: Ladder | None) -> list[Levels]:
-    """Of all contenders with done runs, by name; [] where each is held to every sum."""
+def of_contenders(
+    runs: Sequence[Run], ladder: Ladder | None, further: Mapping[str, Ladder | None] = NONE
+) -> list[Levels]:
+    """Of all contenders with done runs, by name; [] where each is held to every sum.
+
+    `further` are the ladders of algorithms beside the default one, by name.
+    """
     done = [run for run in runs if run.status is Status.DONE]
     if all(run.evidence.is_peer for run in done):
         return []
     found = []
     for name in sorted({run.manifest.implementation for run in done}):
         here = [run for run in done if run.manifest.implementation == name]
-        proofs = [of_run(run, ladder) for run in here]
+        proofs = [of_run(run, ladder, further) for run in here]
         weakest = {
             rung: max((one[rung] for one in proofs), key=lambda proof: _WEAKER.index(proof.level))
             for rung in NAMES
@@ -74,10 +80,13 @@ def of_contenders(runs: Sequence[Run], ladder: Ladder | None) -> list[Levels]:
     return found
 
 
-def of_run(run: Run, ladder: Ladder | None) -> dict[int, Proof]:
+def of_run(
+    run: Run, ladder: Ladder | None, further: Mapping[str, Ladder | None] = NONE
+) -> dict[int, Proof]:
     """How each rung, and the budget, is known to hold of a run."""
     if run.evidence.is_peer:
-        return _of_peer(run, ladder)
+        algorithm = run.evidence.algorithm
+        return _of_peer(run, further.get(algorithm) if algorithm != DEFAULT else ladder)
     facts = run.manifest.facts
     own = {proof.rung: proof for proof in (facts.proof if facts else ())}
     found = {rung: own.get(rung, _proof(rung, Level.NOT_SHOWN)) for rung in NAMES}

@@ -24,53 +24,50 @@ def augmentation(question: Path, mine: Path, theirs: Path) -> list[Check]:
     asked = load(question / "views.npz")
     views = load(mine / "views.npz"), load(theirs / "views.npz")
     ours, reference = load(mine / "draws.npz"), load(theirs / "draws.npz")
-    return [
-        *whole_views(asked, *views, ["weak"]),
-        _views(ours, reference),
-        _coefficients(ours["lambda"], reference["lambda"]),
-        _partners(ours["permutation"], reference["permutation"]),
-    ]
+    checks = whole_views(asked, *views, ["weak"])
+    if unlike := _unlike(ours, reference):
+        return [*checks, unlike]
+    return [*checks, _distributions(ours, reference)]
 
 
-def _views(ours: Arrays, theirs: Arrays) -> Check:
-    """Both weak views of an image, each by itself and whether one is as the other."""
-    p_values = {}
+def _unlike(ours: Arrays, theirs: Arrays) -> Check | None:
+    """What is not of one kind, so that no test can hold it against the other's; None: nothing.
+
+    lambda is (D,), or (D, N) where each example has its own; the permutations (D, N) are of the
+    labelled and all unlabelled views.
+    """
+    quantity = "what MixUp draws"
+    sides = (ours, theirs)
+    if ours["lambda"].ndim != theirs["lambda"].ndim:
+        named = ["one a batch" if d["lambda"].ndim == 1 else "one an example" for d in sides]
+        return check(quantity, f"lambda differs: {' against '.join(named)}", "one kind", False)
+    sizes = [drawn["permutation"].shape[1] for drawn in sides]
+    if sizes[0] != sizes[1]:
+        measured = f"partners differ: of {sizes[0]} views against {sizes[1]}"
+        return check(quantity, measured, "of all views", False)
+    for drawn in (side["permutation"] for side in sides):
+        if not (np.sort(drawn, axis=1) == _in_order(drawn)).all():
+            return check(quantity, "partners differ: no permutation", "permutations", False)
+    return None
+
+
+def _distributions(ours: Arrays, theirs: Arrays) -> Check:
+    """Both weak views, each by itself and whether one is as the other; lambda; the partners."""
+    p_values = {"lambda": ks(ours["lambda"], theirs["lambda"])}
     for name, title in {"flip": "flips", "top": "crop rows", "left": "crop columns"}.items():
         for view, behind in {"first": "", "second": "_2"}.items():
             mine, other = ours[name + behind], theirs[name + behind]
             p_values[f"{title} of the {view} view"] = chi_square(mine, other)
         alike = (side[name] == side[f"{name}_2"] for side in (ours, theirs))
         p_values[f"equal {title} of both views"] = chi_square(*alike)
-    return same_distribution(f"two weak views of {len(ours['flip']):,} images", p_values)
-
-
-def _coefficients(ours: NDArray[Any], theirs: NDArray[Any]) -> Check:
-    """MixUp's lambda as it is drawn, (D,); or (D, N), where each example has its own."""
-    quantity = f"MixUp's lambda of {len(ours):,} batches"
-    if ours.ndim != theirs.ndim:
-        named = ["one a batch" if drawn.ndim == 1 else "one an example" for drawn in (ours, theirs)]
-        return check(quantity, f"lambda differs: {' against '.join(named)}", "the same kind", False)
-    return same_distribution(quantity, {"lambda": ks(ours, theirs)})
-
-
-def _partners(ours: NDArray[Any], theirs: NDArray[Any]) -> Check:
-    """With whom MixUp mixes: permutations (D, N) of the labelled and all unlabelled views."""
-    quantity = f"MixUp's partners in {len(ours):,} batches"
-    for drawn in (ours, theirs):
-        if not np.array_equal(
-            np.sort(drawn, axis=1), np.broadcast_to(_in_order(drawn), drawn.shape)
-        ):
-            return check(quantity, "partners differ: no permutation", "permutations", False)
-    if ours.shape[1] != theirs.shape[1]:
-        sizes = f"of {ours.shape[1]} views against {theirs.shape[1]}"
-        return check(quantity, f"partners differ: {sizes}", "of all views", False)
-    first, last = 0, ours.shape[1] - 1
-    p_values = {
-        "partners of the first view": chi_square(ours[:, first], theirs[:, first]),
-        "partners of the last view": chi_square(ours[:, last], theirs[:, last]),
-        "views that stay as they are": chi_square(_kept(ours), _kept(theirs)),
+    mine, other = ours["permutation"], theirs["permutation"]
+    p_values |= {
+        "partners of the first view": chi_square(mine[:, 0], other[:, 0]),
+        "partners of the last view": chi_square(mine[:, -1], other[:, -1]),
+        "views that stay as they are": chi_square(_kept(mine), _kept(other)),
     }
-    return same_distribution(quantity, p_values)
+    count = f"{len(ours['flip']):,}"
+    return same_distribution(f"two views of {count} images, and {count} mixtures", p_values)
 
 
 def _kept(drawn: NDArray[Any]) -> NDArray[Any]:

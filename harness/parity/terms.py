@@ -152,13 +152,15 @@ def mark_incomparable(runs: Sequence[Run], varied: Collection[str] = ()) -> list
     for run in runs:
         reason = _difference(run, [other for other in fit if other.key == run.key], varied)
         if run.status is Status.DONE and reason:
-            run = Run(run.manifest, run.points, Status.INCOMPARABLE, reason)
+            run = replace(run, status=Status.INCOMPARABLE, reason=reason)
         marked.append(run)
     return marked
 
 
 def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     manifest = run.manifest
+    if manifest.imported:  # nobody asked for it, and nothing is known of it
+        return ""
     asked = {**manifest.settings, "labels": manifest.labels, "seed": manifest.seed}
     others = [
         replace(
@@ -175,8 +177,8 @@ def _difference(run: Run, peers: Sequence[Run], varied: Collection[str]) -> str:
     if judged is None or logged is None:
         return ""
     close, images = manifest.judged_close or 0, sum(manifest.settings.get("test_class_counts", ()))
-    exact = HALF_AN_IMAGE if run.evidence.is_peer else HALF_A_TENTH
-    if abs(judged - logged) <= exact + 100 * close / max(1, images):
+    rounding = HALF_AN_IMAGE if run.evidence.is_peer else HALF_A_TENTH
+    if abs(judged - logged) <= rounding + 100 * close / max(1, images):
         return ""
     but = f" ({close} of {images} images are too close to be told apart)" if close else ""
     return f"rung 8, same judge: it logged {logged:.2f}, the judge finds {judged:.2f}{but}"

@@ -243,11 +243,13 @@ def _sums(runs: Sequence[Run]) -> list[str]:
     lines = {}
     for run in runs:
         facts = run.manifest.facts
-        if facts is not None and run.status is Status.DONE:
+        if facts is not None and facts.data_sha256 and run.status is Status.DONE:
             sums = (facts.data_sha256, facts.split_sha256, facts.initial_weights_sha256)
             if not run.evidence.is_peer and run.key in lines:
                 continue  # of a network of its own the weights have another sum, or none
-            lines[run.key] = line([*map(str, run.key), *(f"`{value[:12]}`" for value in sums)])
+            lines[run.key] = line(
+                [*map(str, run.key), *(f"`{value[:12]}`" if value else "-" for value in sums)]
+            )
     return [
         "| labelled | seed | images | labelled images | initial weights |",
         "| ---: | ---: | --- | --- | --- |",

@@ -9,7 +9,15 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.analysis import before, comparison, frames, proven, published, selection
+from harness.analysis import (
+    algorithm_frame,
+    before,
+    comparison,
+    frames,
+    proven,
+    published,
+    selection,
+)
 from harness.analysis.comparison import Comparison
 from harness.analysis.results import Key, Results
 from harness.experiment import profile as profiles
@@ -17,6 +25,7 @@ from harness.experiment.profile import Profile
 from harness.implementations import registry
 from harness.parity import levels
 from harness.report import latex, markdown, page, proof, table, wording
+from harness.report.figures import algorithms as figures
 from harness.report.figures import curves, per_class
 from harness.report.page import Picture
 from harness.runs.files import write_bytes
@@ -49,20 +58,39 @@ FIGURES = {
         "difference below. Dashes are seeds; whiskers the 95% interval of the mean difference.",
     ),
 }
+# Where there are runs of several algorithms.
+FIGURES_OF_ALGORITHMS = {
+    "accuracy-vs-images": (
+        "Accuracy over unlabelled images",
+        "The same accuracies over the unlabelled images that each algorithm has seen, each time "
+        "that one is drawn counted.",
+    ),
+    "guesses": (
+        "Guessed labels",
+        "Of the labels guessed for unlabelled images: the share that moved weights (FixMatch: "
+        "those above the threshold, of the last batch), and of these the mean entropy and the "
+        "accuracy since the evaluation before, by the true labels that training never sees. "
+        "TorchSSL logs neither entropy nor accuracy.",
+    ),
+}
 PER_CLASS_WITH_BASELINES = (
     "Accuracy of the final weights on each class above, and the difference to the reference below, "
     "where there is one. Dashes are seeds; whiskers the 95% interval of the mean difference."
 )
-# All that may stand in a results folder: `verify` knows what to look for, `write` what is stale.
+# What every comparison leaves in its folder.
 NAMES = (
     SUMS, TABLE, POINTS, MARKDOWN, LATEX,
     *(f"{name}.{kind}" for name in FIGURES for kind in ("svg", "png")), REPORT,
+)  # fmt: skip
+# All that may stand there: `write` knows what is stale.
+ALL_NAMES = (
+    *NAMES, *(f"{name}.{kind}" for name in FIGURES_OF_ALGORITHMS for kind in ("svg", "png")),
 )  # fmt: skip
 
 
 def write(folder: Path, content: Mapping[str, bytes]) -> None:
     """Write all outputs into `folder`, and remove those that there are no more."""
-    for name in NAMES:
+    for name in ALL_NAMES:
         if name in content:
             write_bytes(folder / name, content[name])
         else:
@@ -70,17 +98,19 @@ def write(folder: Path, content: Mapping[str, bytes]) -> None:
 
 
 def build(results: Results, profile: Profile) -> dict[str, bytes]:
-    """Name -> content of all outputs, in the order of NAMES."""
+    """Name -> content of all outputs, the page last."""
     main = compare(results, profile)
     others = [compare(results, profile, rule) for rule in selection.RULES if rule != main.rule]
     points = frames.points_frame(results.runs)
     done = points[points["status"] == Status.DONE.value]
     drawn = _draw(main, done, _points_before(results), results.predictions)
+    if main.contrasts:
+        drawn |= _draw_algorithms(main)
     content = _tables(results, main)
     pictures = []
     for name, picture in drawn.items():
         content |= {f"{name}.{kind}": curves.render(picture, kind) for kind in ("svg", "png")}
-        title, description = FIGURES[name]
+        title, description = (FIGURES | FIGURES_OF_ALGORITHMS)[name]
         if name == PER_CLASS and main.baselines:
             description = PER_CLASS_WITH_BASELINES
         pictures.append(Picture(title, description, content[f"{name}.svg"]))
@@ -109,7 +139,7 @@ def compare(results: Results, profile: Profile, rule: str | None = None) -> Comp
     )
     earlier = before.runs_before(results.runs, results.earlier)
     return replace(
-        proven.hold(compared, levels.of_contenders(results.runs, results.ladder)),
+        proven.hold(compared, levels.of_contenders(results.runs, results.ladder, results.ladders)),
         notes=wording.notes(results),
         before=before.compare(results.runs, earlier, compared.rule),
     )
@@ -119,7 +149,9 @@ def _tables(results: Results, main: Comparison) -> dict[str, bytes]:
     return {
         SUMS: results.sums.encode(),
         TABLE: table.to_csv(
-            proof.with_levels(frames.runs_frame(results.runs), results.runs, results.ladder)
+            proof.with_levels(
+                frames.runs_frame(results.runs), results.runs, results.ladder, results.ladders
+            )
         ).encode(),
         POINTS: table.to_csv(frames.points_frame(results.runs)).encode(),
         MARKDOWN: markdown.render(main).encode(),
@@ -155,6 +187,19 @@ def _draw(
         title = f"{network}: final EMA weights on the test set"
         drawn[PER_CLASS] = per_class.draw(judged, titles, title, main.data, _against(main))
     return drawn
+
+
+def _draw_algorithms(main: Comparison) -> dict[str, Figure]:
+    """Figures that only runs of several algorithms have."""
+    points = algorithm_frame.build(main.runs)
+    titles = {name: one.title for name, one in main.contenders.items()}
+    network = f"{main.data}, WRN-{main.profile.depth}-{main.profile.widen_factor}"
+    return {
+        "accuracy-vs-images": figures.accuracy_vs_images(
+            points, titles, f"{network}: EMA weights on the test set"
+        ),
+        "guesses": figures.guesses(points, titles, f"{network}: labels of unlabelled images"),
+    }
 
 
 def _against(main: Comparison) -> dict[str, str]:

@@ -15,6 +15,7 @@ from harness.analysis import frames, selection
 from harness.analysis.accepted import Accepted
 from harness.analysis.comparison import Comparison
 from harness.experiment import algorithms
+from harness.experiment.algorithms import Algorithm
 from harness.parity.checklist import Ladder
 from harness.report import contrasts, proof, wording
 from harness.runs.folder import Run, folder_name
@@ -65,6 +66,7 @@ def render(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    imported = {run.manifest.implementation for run in comparison.runs if run.manifest.imported}
     return environment.get_template("report.html.j2").render(
         schema=frames.SCHEMA,
         comparison=comparison,
@@ -80,7 +82,9 @@ def render(
         runs=[_run(run, comparison.rule) for run in comparison.runs],
         lost=[run for run in comparison.runs if run.status is not Status.DONE],
         settings=settings(comparison.runs),
+        given=[name for name in comparison.implementations if name not in imported],
         commands=commands(comparison),
+        method=" and ".join(one.title for one in _algorithms(comparison.runs)),
     )
 
 
@@ -108,6 +112,7 @@ def settings(runs: Sequence[Run]) -> list[Setting]:
     What goes with the label count or seed is left out: the sums of each run stand beside it.
     """
     by_name: dict[str, dict[str, set[str]]] = {}
+    runs = [run for run in runs if not run.manifest.imported]  # of which nobody knows them
     departs = {run.manifest.implementation: run.evidence.departs for run in runs}
     implementations = sorted(departs)
     for run in runs:
@@ -165,9 +170,19 @@ def commands(comparison: Comparison) -> list[str]:
     return [
         *(checkout if len(commits) == 1 else []),
         f"{_threads(runs)}make compare {asked}",
-        f"make parity PROFILE={profile.name}",
+        *(f"make parity PROFILE={profile.name}{_of(one)}" for one in _algorithms(runs)),
         f"make verify PROFILE={profile.name}",
     ]
+
+
+def _algorithms(runs: Sequence[Run]) -> list[Algorithm]:
+    """Those of the runs, in the order of all; the default one where there are no runs."""
+    found = {algorithms.recorded(run.manifest.settings) for run in runs} or {algorithms.DEFAULT}
+    return [algorithms.of(name) for name in algorithms.names() if name in found]
+
+
+def _of(algorithm: Algorithm) -> str:
+    return "" if algorithm.name == algorithms.DEFAULT else f" ALGORITHM={algorithm.name}"
 
 
 def _threads(runs: Sequence[Run]) -> str:
@@ -209,6 +224,7 @@ def _run(run: Run, rule: str) -> Mapping[str, Any]:
         "processor": facts.processor if facts else "",
         "threads": facts.threads if facts else None,
         "source": manifest.source_sha256[:12],
+        "imported": manifest.imported,
         "taken from": manifest.taken.folder if manifest.taken else "",
         "stubs": ", ".join(facts.stubs) if facts else "",
         "source commit": manifest.source_commit,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -16,7 +16,8 @@ HEADING = "Levels of proof"
 ABOUT = (
     "Shown: measured, or seen from inside its process. Handed out: given to it and not read back. "
     "Declared: its owner says so. Departs: it does otherwise. A verdict needs the same images, "
-    "labelled images, judge and budget to be shown; in what the methods differ stands beside it."
+    "labelled images, judge and budget to be shown; in what the methods differ stands beside it. "
+    "Initial weights are the same only where that is shown."
 )
 COLUMNS = {rung: f"rung_{rung}" for rung in NAMES if rung != BUDGET} | {BUDGET: "budget"}
 
@@ -47,13 +48,18 @@ def sentences(comparison: Comparison) -> list[str]:
     return said
 
 
-def with_levels(frame: pd.DataFrame, runs: Sequence[Run], ladder: Ladder | None) -> pd.DataFrame:
+def with_levels(
+    frame: pd.DataFrame,
+    runs: Sequence[Run],
+    ladder: Ladder | None,
+    further: Mapping[str, Ladder | None] = levels.NONE,
+) -> pd.DataFrame:
     """The rows of `runs` with their levels, where one of them is not held to every sum."""
     if all(run.evidence.is_peer for run in runs):
         return frame
     rows = []
     for run in runs:
-        found = levels.of_run(run, ladder)
+        found = levels.of_run(run, ladder, further)
         row = {name: found[rung].level.value for rung, name in COLUMNS.items()}
         departs = "; ".join(f"{key}: {value}" for key, value in run.differs.items())
         rows.append({**row, "departs": departs, "source_commit": run.manifest.source_commit})

@@ -161,6 +161,11 @@ def notes(results: Results) -> list[str]:
         found.append(f"These runs were {results.provenance.mixed}.")
     found += _machines(results)
     for run in results.runs:
+        if log := run.manifest.imported:
+            found.append(
+                f"{run.name} was not trained here: its log {log} was imported, and nothing but the "
+                "accuracies in it is known. No rung is shown of it, and it is in no verdict."
+            )
         if (taken := run.manifest.taken) is not None:
             of = f" on {taken.processor}" if taken.processor else ""
             found.append(

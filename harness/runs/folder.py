@@ -15,9 +15,9 @@ from typing import Any
 from harness.errors import BadInput, LogError
 from harness.experiment import algorithms
 from harness.implementations import registry
-from harness.implementations.custom import spec
 from harness.implementations.interface import Implementation, Request
 from harness.implementations.reported import Evidence, Point, Resolved
+from harness.runs import kept
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, read_manifest
 
@@ -183,7 +183,8 @@ def read_run(folder: Path, manifest: Manifest) -> tuple[Run, Exception | None]:
     differs: Mapping[str, Any] = {}
     problem: Exception | None = None
     try:
-        implementation = implementation_of(folder, manifest.implementation)
+        implementation = registry.of_run(folder, manifest.implementation)
+        kept.check(folder, manifest.spec_sha256, implementation)
         differs = implementation.differs
         points = implementation.points(attempt, manifest.settings["test_class_counts"])
         check_none_is_lost(points, manifest, implementation.log(attempt))
@@ -193,17 +194,6 @@ def read_run(folder: Path, manifest: Manifest) -> tuple[Run, Exception | None]:
     return Run(
         manifest, tuple(points), manifest.status, manifest.reason, settings, differs
     ), problem
-
-
-def implementation_of(folder: Path, name: str) -> Implementation:
-    """That of the run in `folder`: as the description kept with it has it, where one is.
-
-    Raises BadInput for an unknown one.
-    """
-    described = spec.read_kept(folder)
-    if described is not None:
-        registry.keep(described)
-    return registry.of_run(name, described)
 
 
 def check_none_is_lost(points: Sequence[Point], manifest: Manifest, log: Path) -> None:

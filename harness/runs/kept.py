@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from harness.errors import BadInput
 from harness.implementations.interface import Implementation
 from harness.runs.files import write_text
 
@@ -18,6 +19,19 @@ def sha256(side: Implementation) -> str:
     """Over their texts; '' where there are none."""
     texts = side.kept_files().values()
     return hashlib.sha256("".join(texts).encode()).hexdigest() if texts else ""
+
+
+def check(run_folder: Path, recorded: str, side: Implementation) -> None:
+    """Raise BadInput where what is kept is not what the run was trained by.
+
+    `recorded` is the sum in its manifest; `side` is as the run's folder has it.
+    """
+    if recorded != sha256(side) and recorded:
+        files = ", ".join(names(side)) or "the file that describes it"
+        raise BadInput(
+            f"{run_folder}: {files} is not what the run was trained by; restore it, or move the "
+            "run folder away"
+        )
 
 
 def write(run_folder: Path, side: Implementation) -> None:

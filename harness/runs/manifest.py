@@ -89,6 +89,7 @@ class Manifest(BaseModel):
     taken: Taken | None = None  # not trained in this folder, but taken from another
     source_commit: str = ""  # of the source of one that a file describes
     spec_sha256: str = ""  # of that file, which is kept beside this one
+    imported: str = ""  # the log that was handed over, of a run that nobody here trained
 
     @property
     def device(self) -> str:

@@ -16,7 +16,7 @@ from harness.runs.origin import Origin
 # What a run leaves that only its machine needs: weights, links, live state.
 LEFT_BEHIND = (
     "data", "data_statistics", "labelled.npy", "*console*.log", "progress.json", "tensorboard",
-    "*.pth", "*.pt", "*.safetensors", "*.tmp", ".lock*",
+    "*.pth", "*.pth.tar", "*.pt", "*.ckpt", "*.safetensors", "*.tmp", ".lock*",
 )  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """MixMatch (Berthelot et al. 2019, arXiv 1905.02249): its batches and its two losses.
 
 Where the paper is silent, as TorchSSL: images are sampled with replacement, the labelled ones are
-among the unlabelled ones, and batch norm learns its running averages from one slice of the mixed
-batch alone. It departs from the paper as TorchSSL does in one coefficient of MixUp for a whole
-batch; `mixup` "paper" draws one for each example.
+among the unlabelled ones unless the settings say otherwise, and batch norm learns its running
+averages from one slice of the mixed batch alone. It departs from the paper as TorchSSL does in one
+coefficient of MixUp for a whole batch; `mixup` "paper" draws one for each example.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def losses(forward: Forward, batch: Batch, config: Config, iteration: int) -> Lo
     """Algorithm 1, and its loss: equation 5, the second term weighted by the ramped lambda_u."""
     n, views = len(batch.labelled), (batch.weak, batch.weak_2)
     guess = guess_labels(forward, views, config.temperature)
-    labels = guess.new_zeros(n, guess.shape[1]).scatter_(1, batch.targets[:, None], 1)
+    classes = constant(np.arange(guess.shape[1]), guess.device)
+    labels = batch.targets[:, None].eq(classes).to(guess.dtype)
 
     shares = own_shares(batch.lambdas)
     inputs = mix(torch.cat((batch.labelled, *views)), shares, batch.partners)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.analysis import results
+from harness.errors import BadInput
 from harness.experiment.data import open_dataset
 from harness.experiment.profile import load
 from harness.implementations import registry
@@ -119,6 +120,10 @@ def _read_where_it_is_not_installed(flow: Flow) -> None:
     assert registry.entered()["mine"].title == "Mine"
     sums = results.read(flow.folder).sums
     assert "compare.yaml" in sums and "out/log.txt" in sums
+    kept = flow.run_folder / "compare.yaml"
+    kept.write_text(kept.read_text().replace("Mine", "Other"))
+    with pytest.raises(BadInput, match=r"compare.yaml is not what the run was trained by; restore"):
+        read(flow.folder / "runs")
 
 
 def test_without_a_judge_what_was_seen_to_be_predicted_counts(tmp_path):

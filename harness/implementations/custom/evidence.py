@@ -51,6 +51,9 @@ def settings(folder: Path, asked: Mapping[str, Any]) -> dict[str, Resolved]:
         for field, value in asked["settings"].items()
         if field in FIELDS
     }
+    for field, value in ((asked["network"] or {}).get("sized") or {}).items():
+        if field in FIELDS:
+            found[field] = Resolved(value, "given: network.sized")
     for field, value in asked["differs"].items():
         if field in FIELDS:
             found[field] = Resolved(value, "declared: differs")
@@ -99,6 +102,7 @@ def _witnessed(folder: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
         "nesterov": decayed.get("nesterov"),
         "weight_decay": decayed.get("weight_decay"),
         "classes": seen.get("classes"),
+        "precision": seen.get("precision") or None,
         "replacement": replacement if replacement == unlabelled.get("replacement") else None,
         "labelled_pool": labelled.get("distinct"),
         "unlabelled_pool": unlabelled.get("distinct"),

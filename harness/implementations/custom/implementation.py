@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from harness.errors import BadInput, HarnessError, LogError
-from harness.experiment import split
 from harness.experiment.contender import Contender
-from harness.experiment.fingerprints import split_sha256
 from harness.experiment.profile import Profile
 from harness.implementations import checkpoints
-from harness.implementations.custom import evidence, interpreter, placeholders, source_files
+from harness.implementations.custom import (
+    evidence,
+    interpreter,
+    placeholders,
+    source_files,
+    starting,
+)
 from harness.implementations.custom.child.witness import PREDICTED, PROGRESS
 from harness.implementations.custom.spec import KEPT, Described
-from harness.implementations.interface import (
-    DATA,
-    INITIAL_WEIGHTS,
-    LABELLED,
-    REPOSITORY,
-    Command,
-    Implementation,
-    Request,
-)
+from harness.implementations.interface import DATA, Command, Implementation, Request
 from harness.implementations.logs import described as logs
 from harness.implementations.own import Own
 from harness.implementations.reported import Facts, Point, Progress, Resolved
 from harness.implementations.source import commit_of
 
 ASKED, JUDGED = "asked.json", "judge.json"
-CHILD = "harness.implementations.custom.child"
 
 
 class Custom(Implementation):
@@ -55,12 +47,7 @@ class Custom(Implementation):
             self.source = source_files.place(self.spec, described.path)
         resume = self.spec.run.resume
         self.not_restored = resume.loses if resume is not None else ()
-        run, network = self.spec.run, self.spec.network
-        self.takes_weights = (
-            (network is not None and network.initial is not None)
-            or "weights" in run.places.values()
-            or placeholders.mentions([run.arguments, run.files, run.command], "initial_weights")
-        )
+        self.takes_weights = starting.takes_weights(self.spec)
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -97,6 +84,8 @@ class Custom(Implementation):
     def unavailable(self) -> str | None:
         if self.source is None:
             return "only its results are here: name its file in IMPLEMENTATIONS"
+        if lacking := super().unavailable():
+            return lacking
         wanted, there = self.spec.source.commit, self.commit()
         if wanted and there != wanted:
             what = f"is at {there[:7]}" + ", with changes" * there.endswith("-dirty")
@@ -125,25 +114,18 @@ class Custom(Implementation):
         run, source = self.spec.run, self._source
         data = next(place for place, what in run.places.items() if what == DATA)
         names = placeholders.values(request, source, folder, data)
-        words = self._words(run.arguments, names, "run.arguments")
-        first = 0
-        if resume and run.resume is not None:
-            words += self._words(run.resume.arguments, names, "run.resume.arguments")
-            first = self.resumes_at(folder) or 0
-        asked = self._asked(request, names) | {"words": words, "first": first}
-        files = {ASKED: json.dumps(asked, indent=1) + "\n"}
-        for name, content in run.files.items():
-            filled = placeholders.render(content, names, f"run.files.{name}")
-            files[name] = filled if isinstance(filled, str) else _dumped(name, filled)
-        environment = placeholders.render(run.environment, names, "run.environment")
-        argv: tuple[str, ...]
+        words = starting.words(self.spec, names, resume)
+        first = (self.resumes_at(folder) or 0) if resume else 0
+        told = starting.told(self.spec, request, names, source)
+        told |= {"words": words, "first": first}
+        files = {ASKED: starting.as_json(told), **starting.files(self.spec, names, resume)}
         if run.command:
-            argv = (*map(str, placeholders.render(run.command, names, "run.command")), *words)
-            command = Command(argv, {"PYTHONDONTWRITEBYTECODE": "1"}, files)
+            program = placeholders.render(run.command, names, "run.command")
+            command = Command((*map(str, program), *words), starting.NO_BYTECODE, files)
         else:
-            command = self._child("entry", ASKED, files)
-        told = {key: str(value) for key, value in environment.items()}
-        return replace(command, environment={**command.environment, **told})
+            command = starting.child(self.spec, source, "entry", ASKED, files)
+        own = starting.environment(self.spec, names)
+        return replace(command, environment={**command.environment, **own})
 
     def resumes_at(self, folder: Path) -> int | None:
         resume, names = self.spec.run.resume, self._told(folder).get("names")
@@ -159,7 +141,7 @@ class Custom(Implementation):
 
     def shortfall(self, request: Request, folder: Path, points: Sequence[Point] | None) -> str:
         asked, made = request.profile.iterations, evidence.steps(folder)
-        if not self.spec.run.command and made is None:
+        if not self.spec.run.command and not made:
             return "it ended without training: no update of an optimiser was seen"
         if made is not None and made != asked:
             return f"it made {made} updates, asked for were {asked}; see run.arguments"
@@ -229,7 +211,8 @@ class Custom(Implementation):
         content = {key: told[key] for key in ("source", "script", "stubs", "shims", "network")}
         content |= filled | {"checkpoint": str(checkpoint), "device": request.device}
         content |= {"images": str(images.resolve()), "out": str(out.resolve())}
-        return self._child("judge", JUDGED, {JUDGED: json.dumps(content, indent=1) + "\n"})
+        files = {JUDGED: starting.as_json(content)}
+        return starting.child(self.spec, self._source, "judge", JUDGED, files)
 
     def predicted(self, folder: Path) -> NDArray[np.int64] | None:
         try:
@@ -237,56 +220,6 @@ class Custom(Implementation):
         except (OSError, ValueError):
             return None
         return found
-
-    def _asked(self, request: Request, names: dict[str, Any]) -> dict[str, Any]:
-        """What its process is told, and what is needed to read what it leaves."""
-        run, network = self.spec.run, self.spec.network
-        everything = [run.arguments, run.files, run.command, run.environment]
-        filled = None
-        if network is not None:
-            sized = placeholders.render(network.sized, names, "network.sized")
-            filled = network.model_dump() | {"sized": sized}
-        drawn = split.draw(request.labels, request.seed, request.dataset)
-        script = str(placeholders.render(run.script, names, "run.script"))
-        return {
-            "schema": 1,
-            "names": names,
-            "source": str(self._source),
-            "script": str(self._source / script) if script else "",
-            "module": run.module,
-            "shims": self._shims(request, everything),
-            "stubs": list(run.stubs),
-            "network": filled,
-            "iterations": request.profile.iterations,
-            "labelled": LABELLED,
-            "weights": INITIAL_WEIGHTS,
-            "split_sha256": split_sha256(drawn),
-            "is_told_the_split": placeholders.mentions(everything, "labelled_indices")
-            or "labelled" in run.places.values(),
-            "settings": placeholders.render(self.spec.settings, names, "settings"),
-            "differs": dict(self.spec.differs),
-        }
-
-    def _shims(self, request: Request, everything: Sequence[Any]) -> list[str]:
-        """Those that it asks for, and those that this machine and data need.
-
-        One that is told its device needs none for it.
-        """
-        needed = []
-        if request.device == "cpu" and not placeholders.mentions(everything, "device"):
-            needed.append("cuda-on-cpu")
-        if not request.dataset.official:
-            needed.append("data-sums")
-        return list(dict.fromkeys((*needed, *self.spec.run.shims)))
-
-    def _child(self, module: str, told: str, files: Mapping[str, str]) -> Command:
-        path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
-        argv = (interpreter.find(self.spec.python, self._source), "-m", f"{CHILD}.{module}", told)
-        return Command(argv, {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}, files)
-
-    def _words(self, text: str, names: Mapping[str, Any], key: str) -> list[str]:
-        """An argument list: placeholders are filled in each word, whatever is in their values."""
-        return [str(placeholders.render(word, names, key)) for word in shlex.split(text)]
 
     def _told(self, folder: Path) -> dict[str, Any]:
         return evidence.read_json(folder / ASKED)
@@ -315,10 +248,3 @@ def _the_file(folder: Path, pattern: str) -> Path:
     if not found:
         raise BadInput(f"judge.checkpoint: nothing matches {pattern} in {folder}; correct the key")
     return max(found, key=lambda path: path.stat().st_mtime)
-
-
-def _dumped(name: str, content: Mapping[str, Any]) -> str:
-    if name.endswith(".json"):
-        return json.dumps(content, indent=1) + "\n"
-    text: str = yaml.safe_dump(content, sort_keys=False)
-    return text

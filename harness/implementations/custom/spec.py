@@ -39,10 +39,12 @@ class SourcePart(Part):
 class ResumePart(Part):
     """How it goes on from its checkpoint, and what it loses by it.
 
-    `key` is what of the checkpoint counts (epochs or iterations): times `times`, the updates made.
+    `arguments` come behind those of the run, and `files` are put over its. `key` is what of the
+    checkpoint counts (epochs or iterations): times `times`, the updates made.
     """
 
-    arguments: str
+    arguments: str = ""
+    files: Mapping[str, dict[str, Any]] = {}
     checkpoint: str
     key: str
     times: Number = 1

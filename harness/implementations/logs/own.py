@@ -22,6 +22,7 @@ SIGN = re.compile(r'"kind": *"(?:start|resume|evaluation|end)"')
 
 _FILE = "metrics.jsonl"
 _KEYS = ("top1", "top5", "eval_loss", "loss", "loss_x", "loss_u", "mask", "seconds")
+_GUESSES = ("guess_entropy", "guess_accuracy", "guess_confidence")  # null where none counted
 _OURS = re.compile(r'"kind"|"schema": \d|"eval_loss": .*"loss_x"')  # or of a line cut into pieces
 _ENTRY = '{"kind"'
 _RESUME = '{"kind": "resume"'
@@ -112,7 +113,8 @@ def _point(entry: dict[str, Any]) -> Point:
     values = {key: float(entry[key]) for key in _KEYS}
     if not 0 <= values["top1"] <= 100:
         raise ValueError(f"top1 {values['top1']} is no percentage")
-    return Point(iteration=int(entry["iteration"]), **values)
+    guesses = {key: float(entry[key]) for key in _GUESSES if entry.get(key) is not None}
+    return Point(iteration=int(entry["iteration"]), **values, **guesses)
 
 
 def _problem(error: Exception) -> str:

@@ -32,7 +32,7 @@ STYLES = (
     Style("#CC79A7", "-.", "D"),
 )
 # For more contenders than those.
-FURTHER_STYLES = (Style("#E69F00", "-", "v"), Style("#56B4E9", "--", "P"))
+FURTHER_STYLES = (Style("#E69F00", "--", "v"), Style("#56B4E9", ":", "P"))
 SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "svg.hashsalt": "fixmatch-compare",
@@ -44,7 +44,8 @@ ACCURACY, MASK = "top-1 accuracy, %", "mask: share above threshold"
 LOSSES = {"loss_x": "labelled loss", "loss_u": "unlabelled loss", "mask": MASK}
 BEFORE = " before"  # behind the name of a contender: its runs of the version before
 CLOSE = 6.0  # percent: texts of nearer ends would lie over each other
-TOPS = {ACCURACY: 100, MASK: 1}
+SHARE, GUESS_ACCURACY = "share in the loss", "right guesses, %"
+TOPS = {ACCURACY: 100, MASK: 1, SHARE: 1, GUESS_ACCURACY: 100}
 LINE = 0.2  # inches of the legend
 
 
@@ -82,12 +83,12 @@ def accuracy_vs_epoch(
     """Accuracies in percent over epochs, from the rows of done runs of `table.points_frame`."""
 
     def draw(panel: Axes, here: pd.DataFrame, labels: int) -> None:
-        _curves(panel, here, titles, "epoch", "top1", "{:.1f}")
+        draw_curves(panel, here, titles, "epoch", "top1", "{:.1f}")
         panel.set_xlabel("epoch")
         cited = [row for row in published if labels in row.accuracy]
         _references(panel, [(row.accuracy[labels], row.short) for row in cited])
 
-    return _figure(points, caption, {ACCURACY: draw})
+    return panels(points, caption, {ACCURACY: draw})
 
 
 def accuracy_vs_time(points: pd.DataFrame, titles: dict[str, str], caption: str) -> Figure:
@@ -97,10 +98,10 @@ def accuracy_vs_time(points: pd.DataFrame, titles: dict[str, str], caption: str)
     timed = points.assign(time=points["seconds"].astype(float) / seconds)
 
     def draw(panel: Axes, here: pd.DataFrame, labels: int) -> None:
-        _curves(panel, here, titles, "time", "top1", "{:.1f}")
+        draw_curves(panel, here, titles, "time", "top1", "{:.1f}")
         panel.set_xlabel(f"{unit} since the start")
 
-    return _figure(timed, caption, {ACCURACY: draw})
+    return panels(timed, caption, {ACCURACY: draw})
 
 
 def training(points: pd.DataFrame, titles: dict[str, str], caption: str) -> Figure:
@@ -108,12 +109,12 @@ def training(points: pd.DataFrame, titles: dict[str, str], caption: str) -> Figu
 
     def drawer(column: str) -> Drawer:
         def draw(panel: Axes, here: pd.DataFrame, labels: int) -> None:
-            _curves(panel, here, titles, "epoch", column)
+            draw_curves(panel, here, titles, "epoch", column)
             panel.set_xlabel("epoch")
 
         return draw
 
-    return _figure(points, caption, {title: drawer(name) for name, title in LOSSES.items()})
+    return panels(points, caption, {title: drawer(name) for name, title in LOSSES.items()})
 
 
 def render(figure: Figure, kind: str) -> bytes:
@@ -171,7 +172,7 @@ def _legend(figure: Figure) -> int:
 Drawer = Callable[[Axes, pd.DataFrame, int], None]
 
 
-def _figure(points: pd.DataFrame, caption: str, rows: dict[str, Drawer]) -> Figure:
+def panels(points: pd.DataFrame, caption: str, rows: dict[str, Drawer]) -> Figure:
     """A row of panels for each drawer, a column for each label count."""
     labels = sorted(points["labels"].unique())
     columns = max(1, len(labels))
@@ -196,7 +197,7 @@ def _figure(points: pd.DataFrame, caption: str, rows: dict[str, Drawer]) -> Figu
     return figure
 
 
-def _curves(
+def draw_curves(
     axes: Axes, points: pd.DataFrame, titles: dict[str, str], x: str, y: str, end: str = ""
 ) -> None:
     """Thin lines by seed and their thick mean, as far as every seed goes.

@@ -9,6 +9,7 @@ import pytest
 
 from harness.commands import compare as pipeline
 from harness.commands.cli import main
+from harness.experiment import contender
 from harness.report.figures import curves
 from tests.fakes.fake import Fake
 from tests.faults.comparison import Comparison
@@ -57,6 +58,17 @@ def test_a_shared_setting_is_held_equal_between_algorithms(case: Comparison) -> 
     assert "done with iterations = 60, asked for is 8; name another" in text
 
 
+def test_the_reference_is_taken_of_each_algorithm(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contender, "reference", lambda: "fake")
+    case.run(algorithms=BOTH)
+    other = Comparison(tmp_path / "other", case.data_dir)
+    text = other.run(algorithms=BOTH, reference=case.results)
+    for name in ("fake", "fake-mixmatch"):
+        assert f"40-seed0-{name}: taken from {case.results}\n" in text
+
+
 def test_what_an_implementation_has_not_is_unavailable(
     case: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +107,15 @@ def test_wrong_names_are_refused(
     assert main() == 2
     assert capsys.readouterr().err == f"error: {error}\n"
     assert not (tmp_path / "results").exists()
+
+
+def test_a_ladder_of_no_algorithm_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["harness", "parity", "--algorithm", "flexmatch"])
+    assert main() == 2
+    error = "error: ALGORITHM flexmatch: unknown; use fixmatch, mixmatch\n"
+    assert capsys.readouterr().err == error
 
 
 def test_names_of_contenders_are_taken_as_they_are_and_once(case: Comparison) -> None:

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from harness.analysis import comparison, frames, proven, published
+from harness.analysis.accepted import Accepted
 from harness.experiment import profile
 from harness.experiment.contender import Contender
 from harness.implementations import registry
 from harness.implementations.reported import Facts, Level, Point, Proof, Resolved
 from harness.parity import levels
+from harness.parity.checklist import Ladder, check, rung
 from harness.parity.levels import BUDGET
 from harness.parity.terms import mark_incomparable
-from harness.report import markdown, proof, table
+from harness.report import markdown, page, proof, table
 from harness.runs.folder import Run
 from harness.runs.manifest import Manifest, Status
 
@@ -166,3 +168,27 @@ def test_a_method_of_its_own_holds_nobody_else_to_it():
 @pytest.mark.parametrize(("judged", "status"), [(80.05, "done"), (80.2, "incomparable")])
 def test_accuracies_that_are_logged_with_one_digit(judged, status):
     assert mark_incomparable([run(judged=judged)])[0].status.value == status
+
+
+def test_rungs_5_to_7_are_shown_by_the_ladder_of_its_algorithm() -> None:
+    step = rung(6, "same step", (check("loss", "0", "exact", True),))
+    climbed = Ladder(schema=1, profile="quick", holds=True, rungs=(step,))
+    found = run("own-mixmatch")
+    told = found.manifest.model_copy(update={"settings": SETTINGS | {"algorithm": "mixmatch"}})
+    mixed = replace(found, manifest=told)
+    assert levels.of_run(mixed, climbed)[6].level is Level.NOT_SHOWN
+    assert levels.of_run(mixed, None, {"mixmatch": climbed})[6].level is Level.SHOWN
+    assert levels.of_run(run("own"), None, {"mixmatch": climbed})[6].level is Level.NOT_SHOWN
+    assert levels.of_run(run("own"), climbed)[6].level is Level.SHOWN
+
+
+def test_the_page_has_them():
+    runs = [run(judged=None, differs={"replacement": "<no>"}), run("torchssl")]
+    text = page.render(compared(runs), [], [], None, Accepted())
+    assert '<section id="levels">' in text and '<th scope="row">Mine</th>' in text
+    assert "same judge is not shown of Mine" in text and "replacement: &lt;no&gt;" in text
+    plain = page.render(compared(runs[1:]), [], [], None, Accepted())
+    assert '<section id="levels">' not in plain
+    commands = page.commands(compared([replace(runs[0], manifest=runs[0].manifest.model_copy(
+        update={"spec_sha256": "5" * 64}))]))  # fmt: skip
+    assert any("<mine's compare.yaml>" in command for command in commands)

@@ -7,15 +7,19 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
-from harness.analysis import comparison, results
-from harness.commands import table, verify
+from harness.analysis import algorithm_frame, comparison, results
+from harness.analysis.statistics import Verdict
+from harness.commands import ending, table, verify
 from harness.experiment import profile
+from harness.implementations import registry
 from harness.parity import checklist
 from harness.parity.checklist import check, rung
 from harness.report import contrasts, outputs, page, wording
-from harness.report.figures import curves
+from harness.report.figures import algorithms, curves
 from harness.runs.folder import Run
 from tests.helpers import made
 
@@ -95,6 +99,8 @@ def test_what_was_told_otherwise_stands_side_by_side(folder: Path) -> None:
 
 def test_the_page_says_the_same_and_calls_no_setting_wrong(folder: Path) -> None:
     text = (folder / "report.html").read_text()
+    assert "<title>FixMatch and MixMatch on mnist5k: quick</title>" in text
+    assert "make parity PROFILE=quick ALGORITHM=mixmatch" in page.commands(compared(folder))
     assert '<h3 id="algorithms">One algorithm against another</h3>' in text
     assert "FixMatch (own) minus MixMatch (own): " in text
     assert "✗ differs" not in text and "of its algorithm" in text
@@ -117,6 +123,43 @@ def test_each_algorithm_has_its_own_ladder_in_the_page(
     assert lacking not in text and "The ladder of MixMatch does not hold." in text
     assert "Ladder: not climbed. <code>make parity PROFILE=quick</code>" in text
     assert "first difference: loss_u: 1e-3" in text
+
+
+def test_the_images_seen_and_the_share_that_counts_are_each_algorithms_own(folder: Path) -> None:
+    frame = algorithm_frame.build(compared(folder).runs)
+    assert (frame["images"] == frame["iteration"] * 8 / 1000).all()
+    masked = ~frame["implementation"].str.endswith("-mixmatch")
+    assert (frame[~masked]["share"] == 1).all() and (frame[masked]["share"] < 1).any()
+
+
+def test_the_guesses_of_who_logs_them_are_drawn(folder: Path) -> None:
+    frame = algorithm_frame.build(compared(folder).runs)
+    ours = frame["implementation"].str.startswith("own")
+    frame = frame.assign(guess_entropy=np.where(ours, 0.5, np.nan), guess_accuracy=None)
+    titles = {name: registry.contender(name).title for name in NAMES}
+    share, entropy, right = algorithms.guesses(frame, titles, "x").axes
+    assert share.get_ylabel() == curves.SHARE and share.get_ylim() == (0, 1)
+    assert len(labelled(share)) == 4
+    assert labelled(entropy) == ["FixMatch (own)", "MixMatch (own)"]
+    assert labelled(right) == []
+    [panel] = algorithms.accuracy_vs_images(frame, titles, "x").axes
+    assert panel.get_xlabel() == "thousand unlabelled images seen"
+    assert max(panel.get_lines()[-1].get_xdata()) == 40.0  # of 5,000 iterations with 8 each
+
+
+def labelled(panel: Axes) -> list[str]:
+    return panel.get_legend_handles_labels()[1]
+
+
+def test_the_figures_of_algorithms_are_where_there_are_two(folder: Path, tmp_path: Path) -> None:
+    assert {"guesses.svg", "accuracy-vs-images.png"} <= {path.name for path in folder.iterdir()}
+    made.run(tmp_path, "own", 40, 0)
+    made.run(tmp_path, "torchssl", 40, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
+        assert not {"guesses.svg", "accuracy-vs-images.svg"} & outputs.build(
+            results.read(tmp_path), QUICK
+        ).keys()  # fmt: skip
 
 
 def test_a_setting_that_differs_within_an_algorithm_is_none_of_it(folder: Path) -> None:
@@ -147,6 +190,26 @@ def test_where_only_algorithms_are_compared_the_headline_says_so(tmp_path: Path)
     found = compared(tmp_path)
     assert wording.headline(found) == "FixMatch (own) minus MixMatch (own): one seed at 40 labels."
     assert "at least two are needed" in contrasts.sentence(found.contrasts[0], found.titles)
+
+
+def test_what_comes_next_is_of_the_pair_that_asks_for_it(folder: Path) -> None:
+    """That of another pair of the same label count does not hide it."""
+    found = compared(folder)
+    ours, mixed = found.pairings
+    assert ours.result is not None and mixed.result is not None
+
+    def said(one: Verdict, other: Verdict) -> str:
+        assert ours.result is not None and mixed.result is not None
+        pairs = [
+            replace(ours, result=replace(ours.result, verdict=one)),
+            replace(mixed, result=replace(mixed.result, verdict=other)),
+        ]
+        return ending.next_command(replace(found, pairings=pairs), {"PROFILE": "quick"})
+
+    same, apart, open_ = Verdict.EQUIVALENT, Verdict.DIFFERENT, Verdict.INCONCLUSIVE
+    assert said(apart, same).startswith("make parity PROFILE=quick  #")
+    assert said(same, apart).startswith("make parity PROFILE=quick ALGORITHM=mixmatch  #")
+    assert "more seeds" in said(open_, same) and "more seeds" in said(same, open_)
 
 
 def section(text: str) -> str:

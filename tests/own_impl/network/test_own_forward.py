@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from own_impl.algorithms import mixmatch
 from own_impl.algorithms.fixmatch import Batch
 from own_impl.config import Config
 from own_impl.network.forward import CompileError
@@ -29,6 +30,21 @@ def test_the_compiled_network_takes_the_same_steps(tiny: Tiny, batch: Batch) -> 
         torch.testing.assert_close(ours_value, value, rtol=1e-2, atol=5e-4)
     for name, value in plain.ema.average.items():
         torch.testing.assert_close(compiled.ema.average[name], value, rtol=1e-2, atol=5e-4)
+
+
+@pytest.mark.timeout(600)
+def test_the_compiled_network_takes_mixmatchs_passes_too(
+    tiny: Tiny, mixed_batch: mixmatch.Batch
+) -> None:
+    """Guessed without gradient, with averages that move, with frozen ones: three graphs."""
+    settings = {"algorithm": "mixmatch", "batch_size": 4, "mu": 1, "iterations": 3}
+    plain, compiled = new_model(tiny(**settings)), new_model(tiny(**settings, compile=True))
+    for _ in range(2):
+        ours, expected = step(compiled, mixed_batch), step(plain, mixed_batch)
+        torch.testing.assert_close(ours.total, expected.total, rtol=1e-4, atol=1e-5)
+    for name, buffer in plain.network.named_buffers():
+        ours_buffer = compiled.network.get_buffer(name)
+        torch.testing.assert_close(ours_buffer, buffer, rtol=1e-2, atol=5e-4, msg=name)
 
 
 def test_frozen_averages_change_no_logit_and_stay_as_they_are(tiny: Tiny, batch: Batch) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.fingerprints import data_sha256, weights_sha256
-from harness.implementations.custom.child import loaders
+from harness.implementations.custom.child import loaders, objects
 from harness.implementations.custom.child.network import HandedOut
 
 FACTS, COUNTED, PREDICTED, PROGRESS = (
@@ -45,6 +45,7 @@ class Witness:
         self.kind: Any = None  # the class of the network
         self.network: Any = None
         self.initial: dict[str, np.ndarray] = {}
+        self.precision = ""
         self.images = 0  # through the network before the first update
         self.rates: list[list[float]] = []
         self.classes: int | None = None
@@ -101,6 +102,7 @@ class Witness:
         if next(network.parameters(), None) is None:
             return
         self.network, self.kind = network, type(network)
+        self.precision = objects.precision(network)
         self.initial = {
             name: tensor.detach().cpu().numpy().copy()
             for name, tensor in network.state_dict().items()
@@ -114,7 +116,7 @@ class Witness:
             if self.steps == 0 and arguments and hasattr(arguments[0], "shape"):
                 self.images += int(arguments[0].shape[0])
             return
-        logits = _logits(output)
+        logits = objects.logits(output)
         if logits is None:
             return
         self.classes = int(logits.shape[1])
@@ -229,12 +231,13 @@ class Witness:
             "torch_version": str(torch.__version__),
             "device": "cpu" if on_cpu else torch.cuda.get_device_name(),
             "threads": torch.get_num_threads(),
-            "processor": _processor(),
+            "processor": objects.processor(),
             "images_first_step": self.images,
+            "precision": self.precision,
             "loaders": loaders.describe(self.loaders, training, handed),
-            "optimizer": _optimizer(self.optimizer),
+            "optimizer": objects.optimizer_groups(self.optimizer),
             "initial": self._initial(),
-            "network": _network(self.network) if self.network is not None else {},
+            "network": objects.network_modules(self.network) if self.network is not None else {},
         }
 
     def _initial(self) -> dict[str, Any]:
@@ -281,57 +284,6 @@ def watch_steps(before: Callable[[Any], None], after: Callable[[Any], None]) -> 
             type(self).step = watched(type(self).step)
 
     kind.__init__ = made
-
-
-def _logits(output: Any) -> Any:
-    """The first output of two dimensions; networks give one, a tuple or a dictionary."""
-    values = output
-    if isinstance(output, dict):
-        values = [output["logits"]] if "logits" in output else list(output.values())
-    elif not isinstance(output, (tuple, list)):
-        values = [output]
-    return next((v for v in values if getattr(v, "ndim", 0) == 2 and v.shape[1] > 1), None)
-
-
-def _optimizer(optimizer: Any) -> list[dict[str, Any]]:
-    keys = ("momentum", "nesterov", "weight_decay")
-    return [
-        {
-            "kind": type(optimizer).__name__,
-            "lr": group.get("initial_lr", group["lr"]),
-            "tensors": len(group["params"]),
-            **{key: group.get(key) for key in keys},
-        }
-        for group in optimizer.param_groups
-    ]
-
-
-def _network(network: Any) -> dict[str, Any]:
-    from torch import nn
-
-    modules = list(network.modules())
-    norms = [m for m in modules if isinstance(m, nn.BatchNorm2d)]
-    convolutions = [m for m in modules if isinstance(m, nn.Conv2d)]
-    return {
-        "class": type(network).__name__,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "shapes": [list(p.shape) for p in network.parameters()],
-        "convolutions": len(convolutions),
-        "convolution_biases": sum(m.bias is not None for m in convolutions),
-        "batch_norm": sorted({(m.momentum, m.eps) for m in norms}, key=str),
-        "leaky_slopes": sorted({m.negative_slope for m in modules if isinstance(m, nn.LeakyReLU)}),
-        "dropout": sorted({m.p for m in modules if isinstance(m, (nn.Dropout, nn.Dropout2d))}),
-    }
-
-
-def _processor() -> str:
-    """The name of the CPU, as the kernel has it; '' where it does not say."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else ""
 
 
 def write_json(path: str, content: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,19 @@ def test_its_sum_is_that_of_what_trains(tmp_path):
     assert registry.create("mine").source_sha256() != before
 
 
+def test_goes_to_a_cluster(tmp_path):
+    """A queued task is pickled with its implementation."""
+    enter(tmp_path)
+    side = pickle.loads(pickle.dumps(registry.create("mine")))
+    assert (side.name, side.source) == ("mine", tmp_path / "mine")
+
+
+def test_is_asked_for_again_by_its_file(tmp_path):
+    enter(tmp_path)
+    assert registry.word("mine") == str(tmp_path / "mine" / "compare.yaml")
+    assert registry.word("own") == "own"
+
+
 def test_placeholders_keep_their_type_where_they_stand_alone():
     names = placeholders.examples()
     content = {"lr": "{lr}", "words": ["n={labels}", "{labels}", 5], "literal": "{{x}}"}
@@ -140,3 +154,10 @@ def test_files_of_public_implementations_are_in_order(name):
     described = spec.read(contender.FOLDER / f"{name}.yaml")
     assert described.spec.name == name and len(described.spec.source.commit) == 40
     assert name not in registry.names()
+
+
+def test_it_has_no_other_algorithm(tmp_path):
+    enter(tmp_path)
+    side = registry.create(registry.under("mine", "mixmatch"))
+    assert (side.name, side.title) == ("mine-mixmatch", "Mine, MixMatch")
+    assert side.unavailable() == "mine has no MixMatch; leave it out of ALGORITHMS"

@@ -116,3 +116,12 @@ def test_empty_and_missing_files(tmp_path):
     assert read(tmp_path, "") == []
     with pytest.raises(BadInput, match=r"none\.jsonl: cannot be read \(No such file"):
         own.read(tmp_path / "none.jsonl")
+
+
+def test_what_is_told_of_guesses_is_read_where_any_counted(tmp_path: Path) -> None:
+    guesses = {"guess_entropy": 0.25, "guess_accuracy": 80.0, "guess_confidence": 0.9}
+    told = json.dumps(json.loads(EVALUATIONS[0]) | guesses) + "\n"
+    none = json.dumps(json.loads(EVALUATIONS[1]) | dict.fromkeys(guesses)) + "\n"
+    points = read(tmp_path, START, told, none, EVALUATIONS[2])
+    assert [point.guess_accuracy for point in points] == [80.0, None, None]
+    assert (points[0].guess_entropy, points[0].guess_confidence) == (0.25, 0.9)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import HarnessError, Incomplete
+from harness.experiment.arithmetic import PRECISIONS
 from harness.experiment.data import read_images
 from harness.experiment.profile import Profile
 from harness.implementations import registry
@@ -143,7 +144,11 @@ def judge(planned: Planned, say: Callable[[str], None]) -> None:
 
 
 def _as_it_computed(planned: Planned, attempt: Path) -> Profile:
-    """The run's profile, with the precision that it recorded itself."""
+    """The run's profile, with the precision that it recorded itself where the judge has it."""
+    profile, device = planned.request.profile, planned.request.device
     recorded = planned.side.settings(attempt).get("precision")
-    used = recorded.value if recorded is not None else planned.request.profile.precision
-    return planned.request.profile.model_copy(update={"precision": used})
+    if recorded is None or recorded.value not in PRECISIONS:
+        return profile
+    if recorded.value == "tf32" and device == "cpu":
+        return profile
+    return profile.model_copy(update={"precision": recorded.value})

@@ -95,7 +95,7 @@ def test_who_watches_the_runs_holds_no_context(
     told = processes.seen(checked[1])
     assert any(one["used"] for one in told)
     watchers = [one for one in told if "harness" in one["argv"] or "gpu-check" in one["argv"]]
-    assert len(watchers) >= 3 and not any(one["used"] for one in watchers)
+    assert len(watchers) == 2 and not any(one["used"] for one in watchers)
 
 
 def test_a_part_ends_in_its_time(
@@ -106,12 +106,12 @@ def test_a_part_ends_in_its_time(
     monkeypatch.setattr(
         gpu_check, "ABOUT", "import time; print('well', flush=True); time.sleep(600)"
     )
-    monkeypatch.setitem(gpu_check.LIMITS, "device", 3)
+    monkeypatch.setitem(gpu_check.LIMITS, "device", 15)
     question = gpu_check.GpuQuestion("quick", tmp_path, data_dir, parts=("device",))
     began = time.monotonic()
     with pytest.raises(CheckFailed, match="versions and device: not ended in its time: its last"):
         gpu_check.run(question, plain()[0])
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300
     assert "    well" in (tmp_path / "quick/gpu-check.md").read_text()
     late = gpu_check.GpuQuestion("quick", tmp_path, data_dir, parts=("device",), seconds=-1)
     gpu_check.run(late, plain()[0])

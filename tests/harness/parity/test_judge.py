@@ -48,8 +48,22 @@ def test_as_many_images_as_are_too_close_may_differ(
         assert marked.reason.endswith("(1 of 500 images are too close to be told apart)")
 
 
+@pytest.mark.parametrize(
+    ("recorded", "device", "used"),
+    [
+        ("tf32", "cuda", "tf32"),
+        ("bf16", "cpu", "bf16"),
+        ("tf32", "cpu", "fp32"),
+        ("amp", "cpu", "fp32"),
+    ],
+)
 def test_a_run_is_judged_in_the_precision_that_it_recorded(
-    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recorded: str,
+    device: str,
+    used: str,
 ) -> None:
     """Whatever was asked for: so that a difference is the weights', and of nothing else."""
     asked: list[str] = []
@@ -63,19 +77,19 @@ def test_a_run_is_judged_in_the_precision_that_it_recorded(
 
     monkeypatch.setattr(judging, "judged", judged)
     side = registry.create("own")
-    monkeypatch.setattr(side, "settings", lambda _: {"precision": Resolved("tf32", "log")})
-    request = Request(profile.load("quick"), read_dataset(data_dir), 40, 0, "cpu")
+    monkeypatch.setattr(side, "settings", lambda _: {"precision": Resolved(recorded, "log")})
+    request = Request(profile.load("quick"), read_dataset(data_dir), 40, 0, device)
     planned = RunsFolder(tmp_path / "runs").planned(side, request)
     made.run(tmp_path, "own", 40, 0, judged=False)
     (planned.folder / "attempt-1" / FINAL_WEIGHTS).touch()
     said: list[str] = []
     judging.judge(planned, said.append)
-    assert asked == ["tf32"]
+    assert asked == [used]
     manifest = read_manifest(planned.folder)
     assert manifest is not None
     assert (manifest.judged_top1, manifest.judged_close) == (10.0, 2)
     assert said == [
-        "40-seed0-own: judged 10.00; 2 of 50 test images are too close to be told apart in tf32"
+        f"40-seed0-own: judged 10.00; 2 of 50 test images are too close to be told apart in {used}"
     ]
     write_manifest(planned.folder, manifest)
     judging.judge(planned, said.append)

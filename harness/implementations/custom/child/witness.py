@@ -222,7 +222,7 @@ class Witness:
         import torch
 
         on_cpu = not self.initial or next(self.network.parameters()).device.type == "cpu"
-        training = loaders.Pixels(self.read[True][0]) if True in self.read else None
+        training = loaders.KnownImages(self.read[True][0]) if True in self.read else None
         handed = np.load(self.asked["labelled"])
         return {
             "schema": SCHEMA,

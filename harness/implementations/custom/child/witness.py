@@ -53,6 +53,7 @@ class Witness:
         self.complete: list[np.ndarray] = []  # passes over the test set since the last update
         before = _read_json(COUNTED) if self.first else {}
         self.evaluations = [e for e in before.get("evaluations", []) if e["after"] <= self.first]
+        self.rates += [rate for rate in before.get("rates", []) if rate[0] < self.first]
         self.seconds_before = self.evaluations[-1]["seconds"] if self.evaluations else 0.0
         self.facts: dict[str, Any] = {}
         self.loaders: list[Any] = []

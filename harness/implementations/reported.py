@@ -42,7 +42,7 @@ class Level(StrEnum):
     """How well it is known that a rung holds, the best first."""
 
     SHOWN = "shown"  # measured, or seen from inside its process
-    HANDED_OUT = "handed out"  # given to it, not read back
+    HANDED_OUT = "handed out"  # given to it, not seen whole in use
     DECLARED = "declared"  # its owner says so
     DEPARTS = "departs"  # it does otherwise, as is said
     NOT_SHOWN = "not shown"

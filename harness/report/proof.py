@@ -14,10 +14,10 @@ from harness.runs.folder import Run
 
 HEADING = "Levels of proof"
 ABOUT = (
-    "Shown: measured, or seen from inside its process. Handed out: given to it and not read back. "
-    "Declared: its owner says so. Departs: it does otherwise. A verdict needs the same images, "
-    "labelled images, judge and budget to be shown; in what the methods differ stands beside it. "
-    "Initial weights are the same only where that is shown."
+    "Shown: measured, or seen from inside its process. Handed out: given to it, and not seen whole "
+    "in use. Declared: its owner says so. Departs: it does otherwise. A verdict needs the same "
+    "images, labelled images, judge and budget to be shown; in what the methods differ stands "
+    "beside it. Initial weights are the same only where that is shown."
 )
 COLUMNS = {rung: f"rung_{rung}" for rung in NAMES if rung != BUDGET} | {BUDGET: "budget"}
 

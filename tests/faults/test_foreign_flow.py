@@ -167,6 +167,8 @@ def test_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
     assert [point.iteration for point in points] == list(range(2, 21, 2))
     counted = json.loads((flow.run_folder / "attempt-1" / "counted.json").read_text())
     assert counted["steps"] == ITERATIONS
+    noted = [int(step) for step, _ in counted["rates"]]
+    assert noted == sorted(set(noted)) and noted[0] == 0 and noted[-1] == ITERATIONS - 1
 
 
 @pytest.mark.skipif("OLDEST_PYTHON" not in os.environ, reason="OLDEST_PYTHON names no interpreter")

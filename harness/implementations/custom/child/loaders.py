@@ -14,7 +14,7 @@ IMAGES = ("data", "images", "imgs", "x")  # where data sets keep them
 MOST_DEEP = 5  # data sets in data sets
 
 
-class Pixels:
+class KnownImages:
     """Training images by their pixels; equal ones are one."""
 
     def __init__(self, images: np.ndarray) -> None:
@@ -47,7 +47,9 @@ def watch() -> list[Any]:
     return used
 
 
-def describe(used: list[Any], training: Pixels | None, handed: np.ndarray) -> list[dict[str, Any]]:
+def describe(
+    used: list[Any], training: KnownImages | None, handed: np.ndarray
+) -> list[dict[str, Any]]:
     """Those loaders; of training images, which and how they are drawn. Fewest images first.
 
     `handed` are the labelled indices that were handed out.
@@ -56,7 +58,7 @@ def describe(used: list[Any], training: Pixels | None, handed: np.ndarray) -> li
     return sorted(found, key=lambda one: (one.get("distinct", 0), one["length"] or 0))
 
 
-def _describe(loader: Any, training: Pixels | None, handed: np.ndarray) -> dict[str, Any]:
+def _describe(loader: Any, training: KnownImages | None, handed: np.ndarray) -> dict[str, Any]:
     batches = getattr(loader, "batch_sampler", None)
     sampler = getattr(batches, "sampler", None) or getattr(loader, "sampler", None)
     entry: dict[str, Any] = {

@@ -47,7 +47,7 @@ def stub(name: str) -> None:
 def cuda_on_cpu() -> None:
     import torch
 
-    class ClockEvent:
+    class CpuEvent:
         """Stands in for torch.cuda.Event: the CPU works in step with its clock."""
 
         def __init__(self, *_: Any, **__: Any) -> None:
@@ -72,7 +72,7 @@ def cuda_on_cpu() -> None:
 
     cuda: Any = torch.cuda
     cuda.is_available = lambda: True
-    cuda.Event = ClockEvent
+    cuda.Event = CpuEvent
     said = {"device_count": 1, "current_device": 0, "get_device_name": "cpu"}
     said.update({"memory_allocated": 0, "max_memory_allocated": 0})
     for name, value in said.items():

@@ -53,6 +53,7 @@ class Witness:
         self.complete: list[np.ndarray] = []  # passes over the test set since the last update
         before = _read_json(COUNTED) if self.first else {}
         self.evaluations = [e for e in before.get("evaluations", []) if e["after"] <= self.first]
+        self.rates += [rate for rate in before.get("rates", []) if rate[0] < self.first]
         self.seconds_before = self.evaluations[-1]["seconds"] if self.evaluations else 0.0
         self.facts: dict[str, Any] = {}
         self.loaders: list[Any] = []
@@ -222,7 +223,7 @@ class Witness:
         import torch
 
         on_cpu = not self.initial or next(self.network.parameters()).device.type == "cpu"
-        training = loaders.Pixels(self.read[True][0]) if True in self.read else None
+        training = loaders.KnownImages(self.read[True][0]) if True in self.read else None
         handed = np.load(self.asked["labelled"])
         return {
             "schema": SCHEMA,

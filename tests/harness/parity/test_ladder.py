@@ -104,8 +104,8 @@ def test_every_rung_holds(climb: Ladder) -> None:
 FAULTS = {
     "one changed pixel": (
         "data.py",
-        {"    return Data(*arrays, ":
-         "    arrays[0][3, 5, 7, 0] ^= 1\n    return Data(*arrays, "},
+        {"    data = Data(*arrays, ":
+         "    arrays[0][3, 5, 7, 0] ^= 1\n    data = Data(*arrays, "},
         1, "SHA-256 of pixels and labels",
     ),
     "a swapped label index": (
@@ -169,7 +169,7 @@ FAULTS = {
     ),
     "sampling without replacement": (
         "algorithms/fixmatch.py",
-        {"unlabelled=random.integers(0, len(data.train_images), m)":
+        {"unlabelled=data.unlabelled[random.integers(0, len(data.unlabelled), m)]":
          "unlabelled=(np.arange(m) + m * iteration) % len(data.train_images)"},
         7, "repeats among unlabelled differ",
     ),

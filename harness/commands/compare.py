@@ -72,6 +72,7 @@ class CompareQuestion:
             "ITERATIONS": str(self.iterations or ""),
             "DATA_DIR": str(self.data_dir or ""),
             "RESULTS": str(self.results),
+            "REFERENCE": str(self.reference or ""),
             "JOBS": str(self.jobs),
             "EXECUTOR": "slurm" if self.slurm else "local",
             "PRECISION": self.precision,

@@ -156,6 +156,7 @@ def test_finished_runs_are_taken_from_another_folder(
     text = other.run(seeds=[0, 1], reference=case.results)
     assert f"{NAME}: taken from {case.results}" in text
     assert "Nothing to do: all 2 runs are done." in text
+    assert f"REFERENCE={case.results}" in text.splitlines()[-1]  # what comes next takes it too
     assert other.manifest()["taken"]["folder"] == str(case.results)
     assert set(other.table()["taken_from"]) == {str(case.results)}
     assert other.table()["wall_seconds"].isna().all()

@@ -27,8 +27,8 @@ Key = tuple[int, int, str]  # labels, seed, contender
 class Results:
     """What lies in `folder`: the runs, each held to the terms of its peers, and what they left.
 
-    `predictions` are of done runs; `ladder` is None where it was never climbed; `sums` are those of
-    every file that the rest is made from, as `sha256sum --check` reads it.
+    `predictions` are of done runs; `ladder` is None where it was never climbed by their code;
+    `sums` are those of every file that the rest is made from, as `sha256sum --check` reads it.
     """
 
     folder: Path
@@ -49,7 +49,7 @@ def read(folder: Path) -> Results:
         folder=folder,
         runs=runs,
         predictions=_predictions(folder, runs),
-        ladder=checklist.read(folder),
+        ladder=_of_these(checklist.read(folder), runs),
         accepted=accepted.read(folder),
         sums=sums(folder, [(_place(folder, run), run) for run in runs]),
         earlier=_earlier(folder),
@@ -61,7 +61,23 @@ def read(folder: Path) -> Results:
 def _ladders(folder: Path, runs: Sequence[Run]) -> dict[str, Ladder | None]:
     """Of the algorithms beside the default one that have runs there."""
     found = {algorithms.recorded(run.manifest.settings) for run in runs} - {algorithms.DEFAULT}
-    return {name: checklist.read(folder, name) for name in sorted(found)}
+    return {name: _of_these(checklist.read(folder, name), runs) for name in sorted(found)}
+
+
+def _of_these(ladder: Ladder | None, runs: Sequence[Run]) -> Ladder | None:
+    """A ladder that the code of these runs climbed; None where other code did.
+
+    One from before its sources were recorded counts.
+    """
+    if ladder is None:
+        return None
+    used = {
+        (run.manifest.implementation, run.manifest.source_sha256)
+        for run in runs
+        if run.status is Status.DONE
+    }
+    same = all(ladder.sources.get(name, digest) == digest for name, digest in used)
+    return ladder if same else None
 
 
 def load_all(results: Path) -> list[Run]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.analysis.comparison import Comparison
+from harness.analysis.comparison import Comparison, Pairing
 from harness.analysis.results import Results
 from harness.analysis.statistics import Verdict
 from harness.commands import diff as diff_command
@@ -50,7 +50,7 @@ def next_command(compared: Comparison, asked: Mapping[str, str]) -> str:
             r.manifest.implementation for r in compared.runs if r.status is Status.INCOMPARABLE
         ]
         return f"{_make('parity', parity | _algorithm(compared, broken))}  # which rung breaks"
-    if apart := [pair.implementation for pair, verdict in said if verdict is Verdict.DIFFERENT]:
+    if apart := [pair.implementation for pair, verdict in said if _part(pair, verdict)]:
         return f"{_make('parity', parity | _algorithm(compared, apart))}  # where the two part"
     unsettled = sorted({p.labels for p, verdict in said if verdict is Verdict.INCONCLUSIVE})
     if unsettled:
@@ -63,6 +63,13 @@ def next_command(compared: Comparison, asked: Mapping[str, str]) -> str:
     if others:
         return f"{_make('compare', {**asked, 'LABELS': _joined(others)})}  # not compared yet"
     return _make("publish", {**_only(asked, "PROFILE", "RESULTS"), "REASON": "..."})
+
+
+def _part(pair: Pairing, verdict: Verdict) -> bool:
+    """Whether they differ, or their only seed lies outside the margin: look, then train more."""
+    alone = pair.sample is not None and pair.sample.n == 1
+    outside = alone and any(abs(value) > pair.margin for value in pair.differences.values())
+    return verdict is Verdict.DIFFERENT or outside
 
 
 def _algorithm(compared: Comparison, names: Sequence[str]) -> dict[str, str]:

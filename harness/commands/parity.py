@@ -64,6 +64,7 @@ def climb(asked: LadderQuestion, terminal: Terminal) -> None:
         "seed": asked.seed,
         "own_commit": mine.commit(),
         "torchssl_commit": reference.commit(),
+        "sources": {side.name: side.source_sha256() for side in (mine, reference)},
     }
     is_default = algorithm.name == algorithms.DEFAULT
     if not is_default:

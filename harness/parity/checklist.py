@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,6 +65,7 @@ class Ladder(BaseModel):
     profile: str
     holds: bool
     rungs: tuple[Rung, ...]
+    sources: Mapping[str, str] = {}  # contender -> sum of the code that climbed it
 
 
 def check(quantity: str, measured: str, tolerance: str, holds: bool, note: str = "") -> Check:

@@ -16,6 +16,7 @@ from harness.errors import BadInput, CheckFailed, HarnessError
 from harness.experiment import contender, profile
 from harness.implementations import registry
 from harness.implementations.source import imported_files
+from harness.parity import checklist
 from harness.runs.manifest import Status
 from tests.conftest import REPOSITORY
 from tests.faults.comparison import NAME, Comparison
@@ -256,3 +257,15 @@ def test_a_run_that_is_put_away_comes_back_to_its_own_contender(
     (kept.with_name(f"{NAME}_other") / "manifest.json").write_text(json.dumps(other))
     monkeypatch.setenv("FAKE_SOURCE", "one")
     assert "back it comes" not in case.run()
+
+
+def test_a_ladder_counts_for_the_code_that_climbed_it(case: Comparison) -> None:
+    case.run()
+    rung = checklist.rung(1, "same images", [checklist.check("sum", "1", "exact", True)])
+    digest = case.manifest()["source_sha256"]
+    checklist.write(case.folder, "quick", {"sources": {"fake": digest}}, [rung])
+    assert results.read(case.folder).ladder is not None
+    checklist.write(case.folder, "quick", {"sources": {"fake": "5" * 64}}, [rung])
+    assert results.read(case.folder).ladder is None
+    checklist.write(case.folder, "quick", {}, [rung])  # from before they were recorded
+    assert results.read(case.folder).ladder is not None

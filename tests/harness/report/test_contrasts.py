@@ -212,5 +212,17 @@ def test_what_comes_next_is_of_the_pair_that_asks_for_it(folder: Path) -> None:
     assert "more seeds" in said(open_, same) and "more seeds" in said(same, open_)
 
 
+def test_one_seed_far_apart_is_looked_at_before_more_are_trained(tmp_path: Path) -> None:
+    for name in ("own", "torchssl"):
+        made.run(tmp_path, name, 40, 0)
+    found = compared(tmp_path)
+    [pair] = found.pairings
+    asked = {"PROFILE": "quick"}
+    assert "more seeds" in ending.next_command(found, asked)
+    far = replace(pair, differences={0: -2 * pair.margin})
+    said = ending.next_command(replace(found, pairings=[far]), asked)
+    assert said == "make parity PROFILE=quick  # where the two part"
+
+
 def section(text: str) -> str:
     return text.split(f"## {contrasts.TITLE}\n", 1)[1].split("\n## ")[0]

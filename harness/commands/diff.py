@@ -80,7 +80,7 @@ def accept(
 
 
 def published(folder: Path) -> pd.DataFrame:
-    """The table that stands in a published folder. Raises BadInput."""
+    """The table that stands in a folder, as it was written. Raises BadInput."""
     path = folder / outputs.TABLE
     return base_table.read(path.read_bytes(), str(path))
 
@@ -88,13 +88,13 @@ def published(folder: Path) -> pd.DataFrame:
 def to_published(
     folder: Path, profile: Profile, target: Path, all_seeds: bool = True
 ) -> list[DiffRow]:
-    """The cells of `folder` against those published in `target`, by seed; [] where none is.
+    """The cells of the table in `folder` against the one published in `target`; [] without one.
 
     Not `all_seeds`: what `folder` does not hold is not asked for, and so not missed.
     """
     if not (target / outputs.TABLE).is_file():
         return []
-    before, (after, _) = published(target), now(folder, profile)
+    before, after = published(target), published(folder)
     if not all_seeds:
         before = before.merge(after[RUN], on=RUN)
     return cells(before, after, profile, rule_in_use(after, profile))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.analysis import frames, selection
-from harness.analysis.comparison import Comparison
+from harness.analysis.comparison import Comparison, Paired
 from harness.analysis.contrast import Contrast
 from harness.analysis.statistics import Sample
 from harness.report import contrasts, proof, wording
@@ -116,49 +116,41 @@ def _differences(comparison: Comparison) -> list[str]:
 def _gains(comparison: Comparison) -> list[str]:
     if not comparison.gains:
         return []
-    lines = [
-        "| labelled | difference of | by seed | mean ± SD | 95% interval | |",
-        "| ---: | --- | --- | ---: | ---: | --- |",
-    ]
-    for gain in comparison.gains:
-        cells = [
-            str(gain.labels),
-            f"{gain.implementation} - {gain.reference}",
-            *sample_cells(gain.differences, gain.sample),
-            wording.gain_word(gain),
-        ]
-        lines.append(line(cells))
-    sentences = [
-        f"- {gain.labels} labels, **{wording.gain_word(gain)}**: "
-        + wording.gain(gain, comparison.titles)
-        for gain in comparison.gains
-    ]
     notes = [*wording.gain_notes(comparison), wording.GAIN_TEST]
-    return [f"## {wording.GAIN}", "\n".join(lines), "\n".join(sentences), *notes]
+    shown = _pairs(comparison.gains, comparison.titles, wording.gain_word, wording.gain)
+    return [f"## {wording.GAIN}", *shown, *notes]
 
 
 def _contrasts(comparison: Comparison) -> list[str]:
     if not comparison.contrasts:
         return []
+    pairs, titles = comparison.contrasts, comparison.titles
+    shown = _pairs(pairs, titles, wording.contrast_word, contrasts.sentence)
+    told = [part for one in contrasts.of_settings(comparison) for part in _told(one)]
+    return [f"## {contrasts.TITLE}", *shown, contrasts.TEST, *told]
+
+
+def _pairs(
+    pairs: Sequence[Paired],
+    titles: Mapping[str, str],
+    word: Callable[[Paired], str],
+    sentence: Callable[[Paired, Mapping[str, str]], str],
+) -> list[str]:
+    """A table of differences that are held against no margin, and a sentence for each."""
     lines = [
         "| labelled | difference of | by seed | mean ± SD | 95% interval | |",
         "| ---: | --- | --- | ---: | ---: | --- |",
     ]
-    for pair in comparison.contrasts:
+    for pair in pairs:
         cells = [
             str(pair.labels),
             f"{pair.implementation} - {pair.reference}",
             *sample_cells(pair.differences, pair.sample),
-            wording.contrast_word(pair),
+            word(pair),
         ]
         lines.append(line(cells))
-    sentences = [
-        f"- {pair.labels} labels, **{wording.contrast_word(pair)}**: "
-        + contrasts.sentence(pair, comparison.titles)
-        for pair in comparison.contrasts
-    ]
-    told = [part for one in contrasts.of_settings(comparison) for part in _told(one)]
-    return [f"## {contrasts.TITLE}", "\n".join(lines), "\n".join(sentences), contrasts.TEST, *told]
+    said = [f"- {pair.labels} labels, **{word(pair)}**: {sentence(pair, titles)}" for pair in pairs]
+    return ["\n".join(lines), "\n".join(said)]
 
 
 def _told(told: Contrast) -> list[str]:

@@ -19,7 +19,8 @@ def name() -> str:
 
 def threads(jobs: int) -> int:
     """How many an operation of a run is split over, where `jobs` of them run at once."""
-    cores = len(os.sched_getaffinity(0))
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux alone has it
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     if jobs > 1:
         return max(1, cores // jobs)
     asked = os.environ.get("OMP_NUM_THREADS", "")

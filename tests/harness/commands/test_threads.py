@@ -64,3 +64,6 @@ def test_a_share_has_its_part_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> N
     assert pool.slots(2, "cpu")[0].environment["OMP_NUM_THREADS"] == "2"
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert processor.threads(1) == 4
+    monkeypatch.delattr("os.sched_getaffinity")  # as on a Mac
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert processor.threads(1) == 8

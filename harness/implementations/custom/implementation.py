@@ -19,6 +19,7 @@ from harness.implementations import checkpoints
 from harness.implementations.custom import (
     evidence,
     interpreter,
+    lacking,
     placeholders,
     source_files,
     starting,
@@ -96,7 +97,7 @@ class Custom(Implementation):
                 f"source.commit is {wanted[:7]}, and {self.source} {what}: check that commit "
                 "out, or change the key"
             )
-        return None
+        return lacking.why(self.spec, self.source) or None
 
     def commit(self) -> str:
         return commit_of(self.source) if self.source is not None else ""

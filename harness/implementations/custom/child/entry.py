@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.implementations.custom.child import network, shims
+import numpy as np
+
+from harness.implementations.custom.child import network, shims, split
 from harness.implementations.custom.child.clock import Clock
 from harness.implementations.custom.child.network import HandedOut
 from harness.implementations.custom.child.witness import Witness
@@ -33,6 +35,8 @@ def main() -> None:
     watching: Clock | Witness = Clock(asked) if asked["is_timed"] else Witness(asked, handed)
     watching.install()
     sys.argv = [asked["script"] or asked["module"], *asked["words"]]
+    if asked["inject"]:
+        split.inject(asked["inject"], np.load(asked["labelled"]))
     try:
         if asked["script"]:
             runpy.run_path(asked["script"], run_name="__main__")

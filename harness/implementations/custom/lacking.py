@@ -14,6 +14,7 @@ from harness.implementations.custom.child import imports
 from harness.implementations.custom.spec import Spec
 
 SECONDS = 300.0  # torch from a slow disk
+THIS = "the python that compares"
 SHOWN = 160  # characters of what an import says
 
 
@@ -25,15 +26,16 @@ def why(spec: Spec, source: Path) -> str:
     if spec.run.command:  # what that starts is not known
         return ""
     python = interpreter.find(spec.python, source)
+    shown = spec.python or THIS  # the reason stands in tables, which paths of a machine do not
     if broken := _broken(python):
         name, said = next(iter(broken.items()))
-        return f"{python} cannot import {name} ({said[:SHOWN]}); mend its environment"
+        return f"{shown} cannot import {name} ({said[:SHOWN]}); mend its environment"
     script = str(source / spec.run.script) if spec.run.script else ""
     missing = _missing(python, script, spec.run.module, str(source), spec.run.stubs)
     if not missing:
         return ""
     named = ", ".join(f"{name} ({where})" for name, where in missing.items())
-    return f"{python} has no {named}; install it there, or name in run.stubs what is not needed"
+    return f"{shown} has no {named}; install it there, or name in run.stubs what is not needed"
 
 
 @cache

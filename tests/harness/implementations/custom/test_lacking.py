@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -57,7 +56,7 @@ def _lacks(folder: Path, files: dict[str, str], **changes: object) -> str | None
 def test_what_its_script_and_the_modules_beside_it_import(tmp_path):
     files = {"train.py": "import network\nimport mine.deep\n", **PACKAGE}
     assert _lacks(tmp_path / "a", files) == (
-        f"{sys.executable} has no nobody_has_this (mine/deep/tools.py, line 2), nor_this "
+        "the python that compares has no nobody_has_this (mine/deep/tools.py, line 2), nor_this "
         "(mine/top.py, line 1); install it there, or name in run.stubs what is not needed"
     )
     assert not (tmp_path / "a" / "__pycache__").exists()
@@ -94,7 +93,7 @@ def test_a_torch_that_cannot_be_imported(tmp_path, monkeypatch):
     monkeypatch.setattr(lacking, "_broken", lacking._broken.__wrapped__)
     reason = _lacks(tmp_path / "its own", {})
     assert reason == (
-        f"{sys.executable} cannot import torch (OSError: libcudart.so.11: cannot open it); "
+        "the python that compares cannot import torch (OSError: libcudart.so.11: cannot open it); "
         "mend its environment"
     )
 

@@ -112,7 +112,7 @@ def _question(check: AccuracyQuestion, settings: Profile, folder: Path) -> Compa
 
 
 def _verify(check: AccuracyQuestion, folder: Path, settings: Profile, findings: Summary) -> None:
-    differences = verify.check(folder, settings)
+    differences = verify.check_with_claims(folder.parent, settings)
     findings.lines += ["## Outputs from the committed runs", ""]
     if differences:
         findings.differences.append(verify.failure(differences))

@@ -16,6 +16,7 @@ from harness.analysis import diff as diff_module
 from harness.analysis.selection import RULES
 from harness.commands import accuracy_check
 from harness.commands import bench as bench_command
+from harness.commands import claims as claims_command
 from harness.commands import compare as compare_command
 from harness.commands import diff as diff_command
 from harness.commands import gpu_check as gpu_check_command
@@ -33,6 +34,7 @@ from harness.commands.console.streams import prepare
 from harness.commands.console.unexpected import report as report_unexpected
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, HarnessError
+from harness.experiment import claims as claims_files
 from harness.experiment import profile as profiles
 from harness.experiment import study as studies
 from harness.experiment.algorithms import DEFAULT as DEFAULT_ALGORITHM
@@ -262,14 +264,21 @@ def verify(
     results: PublishedOption = PUBLISHED,
     study: Annotated[str, typer.Option(help="verify that study instead of a profile")] = "",
 ) -> None:
-    """Build every output again from the runs; exit 1 names the first file and line that differ."""
-    if study:
+    """Build every output again from the runs; exit 1 names the first file and line that differ.
+
+    Of a profile: with the pages of claims that are made from its comparison.
+    """
+    if study in claims_files.names():
+        claims = claims_files.load(study)
+        folder = studies.place(results, study)
+        verify_command.require(verify_command.check_claims(results, claims))
+    elif study:
         definition = studies.load(study)
         folder = studies.place(results, study)
         verify_command.require(verify_command.check_study(folder, definition))
     else:
         folder, settings = table_command.existing(results, profile)
-        verify_command.require(verify_command.check(folder, settings))
+        verify_command.require(verify_command.check_with_claims(folder.parent, settings))
     Terminal().say(f"{folder}: every output is what runs/ give, to the byte")
 
 
@@ -316,7 +325,8 @@ def publish(
     """Make what was measured here the evidence that the repository keeps.
 
     Verifies the folder, shows how it differs from what is published, and copies runs and outputs
-    with where they come from. Failed, stale and incomparable runs are no evidence.
+    with where they come from. Failed, stale and incomparable runs are no evidence. The pages of
+    claims that are made from them (see study) are written again there.
 
     Example: python -m harness publish --profile quick --reason "five seeds of one source"
     """
@@ -361,6 +371,11 @@ def status(
 
     For any results folder, while something runs in it or later. `auto`: all profiles and studies.
     """
+    if study in claims_files.names():
+        profile_of = claims_files.load(study).profile
+        raise BadInput(
+            f"STUDY {study}: trains nothing; 'make status PROFILE={profile_of}' shows its runs"
+        )
     if study:
         shown, names = [], [studies.load(study).name]
     elif profile == "auto":
@@ -457,7 +472,11 @@ def check_gpu(
 @app.command(name="study")
 def study_(
     name: Annotated[
-        str, typer.Option(help=f"one of {', '.join(studies.names())}; without it, lists them")
+        str,
+        typer.Option(
+            help=f"one of {', '.join([*studies.names(), *claims_files.names()])}; "
+            "without it, lists them"
+        ),
     ] = "",
     labels: Annotated[str, typer.Option(help="instead of the study's")] = "",
     seeds: Annotated[str, typer.Option(help="instead of the study's")] = "",
@@ -480,11 +499,25 @@ def study_(
     command again keeps what is finished. Runs of other settings never mix: for a short look name
     another folder.
 
+    One of configs/claims/<name>.yaml trains nothing: its page takes what somebody says of two
+    algorithms claim by claim, each true, false or not shown by the runs of the comparison in
+    results/<profile>. Exit code 3 where a cell of that has no run, with the command that makes it.
+
     Example: python -m harness study --name ema --iterations 40 --seeds 0 --results /tmp/look
     """
     if not name:
         study_command.describe(Terminal())
         return
+    if name in claims_files.names():
+        arguments.none_given(
+            {"LABELS": labels, "SEEDS": seeds, "ITERATIONS": iterations, "DATA_DIR": data_dir},
+            f"{name} trains nothing and takes the runs that are there",
+        )
+        claims_command.weigh(name, results, Terminal())
+        return
+    if name not in studies.names():
+        known = ", ".join([*studies.names(), *claims_files.names()])
+        raise BadInput(f"NAME {name}: unknown; use {known}")
     question = study_command.StudyQuestion(
         name=name,
         results=results,

@@ -10,8 +10,8 @@ from pathlib import Path
 from harness.analysis import diff, provenance, results
 from harness.analysis.provenance import Provenance
 from harness.analysis.results import Results
+from harness.commands import claims, table, verify
 from harness.commands import diff as diff_command
-from harness.commands import table, verify
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
@@ -38,7 +38,8 @@ class Publication:
 def publish(asked: Publication, terminal: Terminal) -> None:
     """Verify the folder, show how it differs from what is published, and copy it.
 
-    A published cell that is not measured here stays as it is, if it is of the same source.
+    A published cell that is not measured here stays as it is, if it is of the same source. Pages of
+    claims that are made from what is published are written again.
     Raises BadInput, or CheckFailed where the folder holds what may not be published; nothing is
     written then.
     """
@@ -68,6 +69,7 @@ def publish(asked: Publication, terminal: Terminal) -> None:
         content = Provenance(date=today, reason=reason, commit=commit, sources=sources)
         provenance.write(target, content)
         table.write(target, profile)
+        claims.write_again(asked.published, profile.name, terminal)
     for cell in _missing(found):
         terminal.say(f"not measured yet: {cell}")
     terminal.say(f"{target}: published; commit it with its reason")

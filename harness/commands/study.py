@@ -10,7 +10,9 @@ from harness.analysis import study as findings
 from harness.analysis.study import Findings, is_diverged
 from harness.commands.plan import Means, Plan
 from harness.commands.terminal import Terminal
+from harness.experiment import claims
 from harness.experiment import study as studies
+from harness.experiment.claims import Claims
 from harness.experiment.opening import open_on
 from harness.experiment.study import Study, Variant
 from harness.implementations import registry
@@ -105,7 +107,15 @@ def describe(terminal: Terminal) -> None:
         seconds = each * sum(guess(variant) for variant in variants)
         count = f"{len(variants)} x {each}"
         rows.append([name, one.question, ", ".join(one.variants), count, duration(seconds)])
+    rows += [_of_claims(claims.load(name)) for name in claims.names()]
     terminal.table("Studies: make study NAME=<name>", COLUMNS, rows)
+
+
+def _of_claims(one: Claims) -> list[str]:
+    """It takes the runs of a comparison, and no time."""
+    rows = [name for pair in one.contenders.values() for name in pair]
+    count = f"{len(rows)} x {len(one.seeds) * len(one.labels)}, of make compare"
+    return [one.name, one.question, ", ".join(rows), count, "trains nothing"]
 
 
 def guess(variant: Variant) -> float:

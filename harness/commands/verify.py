@@ -10,8 +10,12 @@ from pathlib import Path
 
 from harness.analysis import accepted, provenance, results
 from harness.analysis import study as findings
+from harness.commands import claims as claims_command
 from harness.commands import table
-from harness.errors import CheckFailed
+from harness.errors import BadInput, CheckFailed
+from harness.experiment import claims as claims_definition
+from harness.experiment import study as studies
+from harness.experiment.claims import Claims
 from harness.experiment.profile import Profile
 from harness.experiment.study import Study
 from harness.implementations.interface import REPOSITORY
@@ -44,6 +48,23 @@ def check_study(folder: Path, study: Study) -> list[str]:
     table.require_runs(folder, again)
     built = study_outputs.build(findings.read(folder, study))
     return differences(folder, built, f"'{again}' writes it")
+
+
+def check_claims(root: Path, claims: Claims) -> list[str]:
+    """As `check`, of the page of claims in `root`. Raises BadInput where there is none."""
+    folder, remedy = studies.place(root, claims.name), f"'make study NAME={claims.name}' writes it"
+    if not claims_command.is_there(root, claims):
+        raise BadInput(f"{folder}: no page of these claims; {remedy}")
+    return differences(folder, claims_command.build(root, claims), remedy)
+
+
+def check_with_claims(root: Path, profile: Profile) -> list[str]:
+    """As `check`, of the comparison of `profile` in `root` and of the claims measured from it."""
+    found = check(root / profile.name, profile)
+    for claims in claims_definition.of_profile(profile.name):
+        if claims_command.is_there(root, claims):
+            found += check_claims(root, claims)
+    return found
 
 
 def differences(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.errors import BadInput
 
 MOST = 2**32 - 1  # what NumPy takes as a seed
@@ -41,3 +43,10 @@ def one_number(name: str, text: str) -> int:
     if rest:
         raise BadInput(f"{name} {text}: give one whole number")
     return number
+
+
+def none_given(options: Mapping[str, str], why: str) -> None:
+    """Raise BadInput for the first of the options that was given a value."""
+    for name, text in options.items():
+        if text:
+            raise BadInput(f"{name} {text}: {why}; leave {name} out")

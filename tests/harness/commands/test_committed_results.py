@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands import claims as claims_command
 from harness.commands import verify
-from harness.experiment import profile
+from harness.experiment import claims, profile
 from harness.experiment import study as studies
 from tests.conftest import REPOSITORY
 
@@ -29,3 +30,9 @@ def test_rebuilding_gives_the_bytes_of_each_committed_study() -> None:
     for path in sorted((RESULTS / "studies").glob("*/table.csv")):
         study = studies.load(path.parent.name)
         verify.require(verify.check_study(studies.place(RESULTS, study.name), study))
+
+
+def test_rebuilding_gives_the_bytes_of_each_committed_page_of_claims() -> None:
+    for one in map(claims.load, claims.names()):
+        if claims_command.is_there(RESULTS, one):
+            verify.require(verify.check_claims(RESULTS, one))

@@ -225,7 +225,7 @@ def test_an_unknown_name_ends_with_2(
     assert call(monkeypatch, "--name", "mixup") == 2
     assert capsys.readouterr().err == (
         "error: NAME mixup: unknown; use batch-size, ema, interleave, labelled-pool, noise, "
-        "precision, warmup\n"
+        "precision, warmup, fixmatch-mixmatch\n"
     )
 
 

@@ -1,0 +1,105 @@
+"""What claims do not ask and a reader does: which algorithm is ahead, and what either costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.analysis import selection
+from harness.analysis.claims import Weighed
+from harness.analysis.comparison import Paired
+from harness.analysis.costs import Cost
+from harness.report import contrasts, markdown, wording
+from harness.report.study.tables import number, table, titles
+
+TIMES = (
+    "Milliseconds an iteration by the runs' own logs, evaluations included: median over the seeds "
+    "[lowest, highest]. They compare as far as the machine was equally busy. The ratio is of the "
+    "seeds whose two runs had the same processor and as many threads."
+)
+MEMORY = (
+    "Peak memory on the host is of a benchmark, the first precision that it timed of each: no run "
+    "records its own."
+)
+
+
+def parts(weighed: Weighed) -> list[str]:
+    """Accuracies and their differences, times, memory, and what either algorithm was told."""
+    default, other = titles(weighed.claims)
+    return [
+        f"The accuracy of {default} minus that of {other} of the same implementation:",
+        table(
+            ["labelled", "difference of", "seeds", "by seed", "mean ± SD", "95% interval", ""],
+            [
+                *(_difference(pair, "all") for pair in weighed.comparison.contrasts),
+                *(_difference(pair, "not looked at") for pair in weighed.unseen),
+            ],
+        ),
+        f"Top-1 on the test set, percentage points; selection: "
+        f"{selection.DESCRIPTIONS[weighed.comparison.rule]}. {contrasts.TEST}",
+        _accuracies(weighed),
+        wording.SPREAD,
+        _times(weighed),
+        TIMES,
+        *_memory(weighed),
+        *_settings(weighed),
+    ]
+
+
+def _difference(pair: Paired, seeds: str) -> list[str]:
+    return [
+        str(pair.labels),
+        f"{pair.implementation} - {pair.reference}",
+        seeds,
+        *markdown.sample_cells(pair.differences, pair.sample),
+        wording.contrast_word(pair),
+    ]
+
+
+def _accuracies(weighed: Weighed) -> str:
+    compared = weighed.comparison
+    rows = [
+        [
+            compared.titles[name],
+            *(wording.cell(compared.cell(name, labels)) for labels in compared.labels),
+        ]
+        for name in compared.implementations
+    ]
+    return table(["top-1, %", *map(str, compared.labels)], rows)
+
+
+def _times(weighed: Weighed) -> str:
+    rows = [_time(cost) for cost in weighed.costs if cost.default or cost.other]
+    default, other = titles(weighed.claims)
+    header = [
+        "labelled",
+        "implementation",
+        f"{default}, ms",
+        f"{other}, ms",
+        f"{other} / {default}",
+    ]
+    return table(header, rows)
+
+
+def _time(cost: Cost) -> list[str]:
+    cells = [number(cost.default, ".1f"), number(cost.other, ".1f"), number(cost.ratio, ".2f")]
+    return [str(cost.labels), cost.implementation, *cells]
+
+
+def _memory(weighed: Weighed) -> list[str]:
+    names: Sequence[str] = [n for pair in weighed.claims.contenders.values() for n in pair]
+    if not weighed.memory:
+        command = f'make bench PROFILE={weighed.claims.profile} IMPLEMENTATIONS="{" ".join(names)}"'
+        return [f"No run records its peak memory, and none was measured here; `{command}` does."]
+    rows = [
+        [f"`{name}`", f"{weighed.memory[name] / 2**20:,.0f}" if name in weighed.memory else "-"]
+        for name in names
+    ]
+    return [table(["contender", "peak host memory, MiB"], rows), MEMORY]
+
+
+def _settings(weighed: Weighed) -> list[str]:
+    found = []
+    for told in contrasts.of_settings(weighed.comparison):
+        rows = [[name, *values] for name, values in told.different.items()]
+        found += [table(["setting", *told.titles], rows), contrasts.alike(told)]
+    return found

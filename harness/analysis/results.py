@@ -59,9 +59,10 @@ def read(folder: Path) -> Results:
 
 
 def _ladders(folder: Path, runs: Sequence[Run]) -> dict[str, Ladder | None]:
-    """Of the algorithms beside the default one that have runs there."""
+    """Of the algorithms beside the default one that have runs there, and a ladder."""
     found = {algorithms.recorded(run.manifest.settings) for run in runs} - {algorithms.DEFAULT}
-    return {name: _of_these(checklist.read(folder, name), runs) for name in sorted(found)}
+    climbed = sorted(name for name in found if algorithms.of(name).has_ladder)
+    return {name: _of_these(checklist.read(folder, name), runs) for name in climbed}
 
 
 def _of_these(ladder: Ladder | None, runs: Sequence[Run]) -> Ladder | None:

@@ -2,7 +2,8 @@
 
 A block is a fresh child that trains for some iterations; those at its start do not count. Ours is
 timed by `own_impl.answers.bench`, TorchSSL by the clock after each of its updates while its own
-`fixmatch.py` runs, and one that a file describes likewise while its own script runs.
+script, `fixmatch.py` for one, runs, and one that a file describes likewise while its own script
+runs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -22,6 +24,7 @@ from typing import Any
 from harness.commands import bench_inputs
 from harness.commands.terminal import Terminal
 from harness.errors import BadInput, HarnessError, Incomplete
+from harness.experiment import algorithms
 from harness.experiment.opening import chosen_device, open_experiment
 from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request, Timing
@@ -55,6 +58,13 @@ class BenchQuestion:
     results: Path
     data_dir: Path | None = None
     implementations: Sequence[str] = ("own", "torchssl")  # contenders, by name
+    algorithm: str = algorithms.DEFAULT  # of each of them
+
+    @property
+    def file(self) -> str:
+        """Of what is written, without its suffix: `bench`, `bench-mixmatch`."""
+        is_default = self.algorithm == algorithms.DEFAULT
+        return "bench" if is_default else f"bench-{self.algorithm}"
 
 
 @dataclass(frozen=True)
@@ -86,10 +96,12 @@ def run(question: BenchQuestion, terminal: Terminal) -> None:
 
     Raises BadInput, and Incomplete after all that could be timed is written.
     """
+    algorithms.of(question.algorithm, "ALGORITHM")
     device = chosen_device(question.device)
     experiment = open_experiment(question.profile, data_dir=question.data_dir, device=device)
-    profile = experiment.profile
-    request = Request(profile, experiment.dataset, LABELS, 0, device)
+    request = Request(experiment.profile, experiment.dataset, LABELS, 0, device)
+    request = request.under(question.algorithm)
+    profile = request.profile
     timed, lacking = _timed(question, device)
     terminal.say(
         f"Profile {profile.name} ({experiment.why}), data {experiment.dataset.name}, {device}"
@@ -104,12 +116,12 @@ def run(question: BenchQuestion, terminal: Terminal) -> None:
     result = _result(question, request, blocks)
     result["not_timed"] = _not_timed(timed, blocks, lacking, failed)
     folder = question.results / profile.name
-    write_text(folder / "bench.json", json.dumps(result, indent=1) + "\n")
+    write_text(folder / f"{question.file}.json", json.dumps(result, indent=1) + "\n")
     markdown = bench.markdown(result, profile)
-    write_text(folder / "bench.md", markdown)
+    write_text(folder / f"{question.file}.md", markdown)
     terminal.say()
     terminal.markdown(markdown)
-    terminal.say(f"  {folder / 'bench.md'}\n  {folder / 'bench.json'}")
+    terminal.say(f"  {folder / question.file}.md\n  {folder / question.file}.json")
     if lost:
         raise Incomplete("not all could be timed: " + "; ".join(lost))
 
@@ -151,11 +163,13 @@ def _block(one: Timed, request: Request, folder: Path) -> dict[str, Any]:
 
 def _timed(question: BenchQuestion, device: str) -> tuple[list[Timed], dict[str, str]]:
     """All that is timed, and who cannot be, with why. Raises BadInput for an unknown variant."""
-    sides = [registry.create(name) for name in question.implementations]
+    under = partial(registry.under, algorithm=question.algorithm)
+    ours = under("own")
+    sides = [registry.create(under(name)) for name in question.implementations]
     able, lacking = bench_inputs.able(sides)
     timed = []
     for side in able:
-        if side.name == "own":
+        if side.name == ours:
             timed += _ours(question, device)
         elif side.loader_workers(device):
             timed += _reference(question, side, device)
@@ -168,7 +182,7 @@ def _timed(question: BenchQuestion, device: str) -> tuple[list[Timed], dict[str,
 def _ours(question: BenchQuestion, device: str) -> list[Timed]:
     """Ours in each variant that is asked for. Raises BadInput for an unknown one."""
     variants = question.variants or DEFAULT_VARIANTS[device]
-    own = registry.create("own")
+    own = registry.create(registry.under("own", question.algorithm))
     return [Timed(own, variant, _timing(question, variant)) for variant in variants]
 
 
@@ -209,9 +223,11 @@ def _result(
 ) -> dict[str, Any]:
     first = next(iter(blocks.values()))[0]
     settings = request.profile
+    is_default = request.algorithm == algorithms.DEFAULT
     return {
         "schema": SCHEMA,
         "profile": settings.name,
+        **({} if is_default else {"algorithm": request.algorithm}),
         "data": request.dataset.name,
         "data_sha256": request.dataset.sha256,
         "network": f"WRN-{settings.depth}-{settings.widen_factor}",
@@ -234,7 +250,7 @@ def _result(
             **{name: version(name) for name in ("numpy", "torchvision", "pillow")},
         },
         "own_commit": commit_here(),
-        "torchssl_commit": _commit_of_reference(blocks),
+        "torchssl_commit": _commit_of_reference(request, blocks),
         "contenders": [
             {
                 "name": one.side.name,
@@ -275,8 +291,8 @@ def _device(blocks: dict[Timed, list[dict[str, Any]]]) -> str | None:
     return next(named, None)
 
 
-def _commit_of_reference(blocks: dict[Timed, list[dict[str, Any]]]) -> str:
-    reference = registry.reference()
+def _commit_of_reference(request: Request, blocks: dict[Timed, list[dict[str, Any]]]) -> str:
+    reference = registry.reference(request.algorithm)
     return reference.commit() if reference.name in {one.side.name for one in blocks} else ""
 
 

@@ -401,6 +401,9 @@ def bench_(
     implementations: Annotated[
         str, typer.Option(help="as for compare; one by its file is timed while its script runs")
     ] = "own torchssl",
+    algorithm: Annotated[
+        str, typer.Option(help=f"one of {' '.join(known_algorithms())}")
+    ] = DEFAULT_ALGORITHM,
 ) -> None:
     """Time the implementations on this machine, block by block in turn.
 
@@ -416,6 +419,7 @@ def bench_(
         results=results,
         data_dir=Path(data_dir) if data_dir else None,
         implementations=[registry.enter(word) for word in arguments.names(implementations)],
+        algorithm=algorithm,
     )
     bench_command.run(question, Terminal())
 

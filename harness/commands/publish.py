@@ -22,7 +22,7 @@ from harness.runs.manifest import Status
 from harness.runs.taking import copy_run
 
 # Made by commands of their own, and evidence where they are.
-BESIDE = ("parity.json", "parity-*.json", "step-drift*.*", "bench.*")
+BESIDE = ("parity.json", "parity-*.json", "step-drift*.*", "bench.*", "bench-*.*")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, HarnessError, Incomplete
 from harness.experiment.opening import chosen_device, open_experiment
 from harness.implementations import registry

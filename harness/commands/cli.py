@@ -19,19 +19,19 @@ from harness.commands import bench as bench_command
 from harness.commands import compare as compare_command
 from harness.commands import diff as diff_command
 from harness.commands import gpu_check as gpu_check_command
-from harness.commands import import_ as import_command
 from harness.commands import parity as parity_command
 from harness.commands import publish as publish_command
 from harness.commands import status as status_command
 from harness.commands import study as study_command
-from harness.commands import table as table_command
 from harness.commands import tensorboard as tensorboard_command
 from harness.commands import try_ as try_command
 from harness.commands import verify as verify_command
 from harness.commands.console import arguments
 from harness.commands.console.streams import prepare
+from harness.commands.console.terminal import Terminal
 from harness.commands.console.unexpected import report as report_unexpected
-from harness.commands.terminal import Terminal
+from harness.commands.results import import_ as import_command
+from harness.commands.results import table as table_command
 from harness.errors import BadInput, CheckFailed, HarnessError
 from harness.experiment import profile as profiles
 from harness.experiment import study as studies

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import CheckFailed, HarnessError, Incomplete
 from harness.experiment import gpu
 from harness.experiment import profile as profiles

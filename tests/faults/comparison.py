@@ -21,7 +21,7 @@ from rich.console import Console
 
 from harness.commands import compare as pipeline
 from harness.commands.compare import CompareQuestion as Question
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import HarnessError
 from harness.experiment.profile import load
 from harness.runs.attempt import Limits

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.analysis import results
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.experiment.data import read_dataset
 from harness.experiment.profile import load
 from harness.implementations import registry

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from harness.analysis import study as findings
 from harness.commands import verify
+from harness.commands.console.terminal import Terminal
 from harness.commands.study import StudyQuestion as Question
 from harness.commands.study import study
-from harness.commands.terminal import Terminal
 from harness.experiment import profile
 from harness.experiment import study as definition
 from harness.experiment.data import read_dataset

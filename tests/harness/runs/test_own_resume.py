@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.experiment.data import read_dataset
 from harness.experiment.profile import load
 from harness.implementations import registry

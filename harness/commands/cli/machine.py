@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from harness.commands import bench as bench_command
-from harness.commands import gpu_check as gpu_check_command
 from harness.commands.cli.options import ProfileOption, ResultsOption
 from harness.commands.console import arguments
 from harness.commands.console.terminal import Terminal
+from harness.commands.gpu_check import command as gpu_check_command
+from harness.commands.gpu_check.bounds import LIMITS, SECONDS
 from harness.errors import BadInput
 
 
@@ -51,13 +52,9 @@ def check_gpu(
     profile: ProfileOption = "auto",
     data_dir: Annotated[str, typer.Option(help="as for compare")] = "",
     results: ResultsOption = Path("results"),
-    parts: Annotated[
-        str, typer.Option(help=f"any of {' '.join(gpu_check_command.LIMITS)}; empty: all")
-    ] = "",
+    parts: Annotated[str, typer.Option(help=f"any of {' '.join(LIMITS)}; empty: all")] = "",
     variants: Annotated[str, typer.Option(help="as for bench")] = "",
-    seconds: Annotated[
-        float, typer.Option(min=1, help="in which all of it ends")
-    ] = gpu_check_command.SECONDS,
+    seconds: Annotated[float, typer.Option(min=1, help="in which all of it ends")] = SECONDS,
 ) -> None:
     """The first minutes on a GPU: does all of it work there, and how fast.
 
@@ -66,9 +63,9 @@ def check_gpu(
 
     Example: python -m harness gpu-check
     """
-    named = tuple(arguments.names(parts)) or tuple(gpu_check_command.LIMITS)
-    if unknown := [name for name in named if name not in gpu_check_command.LIMITS]:
-        raise BadInput(f"PARTS {unknown[0]}: unknown; use {' '.join(gpu_check_command.LIMITS)}")
+    named = tuple(arguments.names(parts)) or tuple(LIMITS)
+    if unknown := [name for name in named if name not in LIMITS]:
+        raise BadInput(f"PARTS {unknown[0]}: unknown; use {' '.join(LIMITS)}")
     question = gpu_check_command.GpuQuestion(
         profile=profile,
         results=results,

@@ -66,6 +66,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         use_fake(patch, tmp_path_factory.mktemp("none"))
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # tests of own_impl measure it
         patch.setattr(Own, "checkpoint_every", 4)
         yield
 

@@ -107,7 +107,7 @@ def test_a_part_ends_in_its_time(
     monkeypatch.setattr(gpu, "is_there", lambda: True)
     monkeypatch.setattr(gpu, "name", lambda: "Some GPU")
     monkeypatch.setattr(parts, "ABOUT", "import time; print('well', flush=True); time.sleep(600)")
-    monkeypatch.setitem(bounds.LIMITS, "device", 15)
+    monkeypatch.setitem(bounds.LIMITS, "device", 8)
     question = command.GpuQuestion("quick", tmp_path, data_dir, parts=("device",))
     began = time.monotonic()
     with pytest.raises(CheckFailed, match="versions and device: not ended in its time: its last"):

@@ -24,7 +24,7 @@ from harness.runs.train import train
 from tests.faults.comparison import child_in, kill, wait_for
 
 
-@pytest.mark.usefixtures("fake")  # so that there is no TorchSSL: each draws its own weights
+@pytest.mark.usefixtures("fake", "untraced")  # no TorchSSL: each draws its own weights
 def test_a_resumed_run_equals_one_that_was_not_stopped(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

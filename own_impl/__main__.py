@@ -14,7 +14,7 @@ def main() -> int:
     from own_impl.checkpoint import CheckpointError
     from own_impl.data import DataError
     from own_impl.finite import NonFiniteLoss
-    from own_impl.network.forward import CompileError
+    from own_impl.network.compiled import CompileError
     from own_impl.train import train
 
     print(" ".join(f"{k}={v}" for k, v in config.model_dump(mode="json").items()), file=sys.stderr)

@@ -46,7 +46,7 @@ def train(config: Config) -> Evaluation:
         with pace.data():
             batch = batches[model.iteration]
         lr = model.learning_rate
-        losses = model.update(trained.losses(model.forward, batch, config, model.iteration))
+        losses = model.update(model.losses(batch))
         done = model.iteration
         evaluates = config.evaluates_after(done)
         checkpoints = done % config.checkpoint_every == 0 or done == config.total_iterations

@@ -2,7 +2,7 @@
 
 A block is a fresh child that trains for some iterations; those at its start do not count. Ours is
 timed by `own_impl.answers.bench`, TorchSSL by the clock after each of its updates while its own
-`fixmatch.py` runs.
+`fixmatch.py` runs, and one that a file describes likewise while its own script runs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from harness.commands import bench_inputs
 from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, HarnessError, Incomplete
 from harness.experiment.opening import chosen_device, open_experiment
@@ -26,7 +27,6 @@ from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request, Timing
 from harness.implementations.source import commit_here
 from harness.report import bench
-from harness.runs import inputs
 from harness.runs.execution import child, processor
 from harness.runs.files import write_text
 
@@ -35,6 +35,7 @@ LABELS = 40  # what the labelled images are makes no step slower
 VARIANTS = ("fp32", "tf32", "bf16")
 COMPILE = "compile"
 FORMATS = ("contiguous", "channels_last")
+AS_IT_IS = "as it is"  # of a described one, until its blocks tell its precision
 DEFAULT_VARIANTS = {
     "cpu": ("fp32",),
     "cuda": ("fp32", "tf32", "tf32+compile", "bf16", "bf16+compile"),
@@ -53,6 +54,7 @@ class BenchQuestion:
     discard: int
     results: Path
     data_dir: Path | None = None
+    implementations: Sequence[str] = ("own", "torchssl")  # contenders, by name
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ class Timed:
         return f"{self.side.name} {self.variant}"
 
 
+@dataclass(frozen=True)
+class LostBlock:
+    """A block that failed."""
+
+    of: Timed
+    title: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.reason}"
+
+
 def run(question: BenchQuestion, terminal: Terminal) -> None:
     """Time all of them in turn, then write and show the table.
 
@@ -76,22 +90,19 @@ def run(question: BenchQuestion, terminal: Terminal) -> None:
     experiment = open_experiment(question.profile, data_dir=question.data_dir, device=device)
     profile = experiment.profile
     request = Request(profile, experiment.dataset, LABELS, 0, device)
-    reference = registry.reference()
-    timed = _ours(question, device)
+    timed, lacking = _timed(question, device)
     terminal.say(
         f"Profile {profile.name} ({experiment.why}), data {experiment.dataset.name}, {device}"
     )
-    lost = []
-    if missing := reference.unavailable():
-        lost.append(f"{reference.name}: {missing}")
-        terminal.say(f"{lost[0]}; timing ours alone")
-    else:
-        timed += _reference(question, reference, device)
+    lost = [f"{name}: {why}" for name, why in lacking.items()]
+    for line in lost:
+        terminal.say(f"{line}; going on without it")
     blocks, failed = _blocks(question, timed, request, terminal)
-    lost += failed
+    lost += map(str, failed)
     if not blocks:
         raise Incomplete("nothing could be timed: " + "; ".join(lost))
     result = _result(question, request, blocks)
+    result["not_timed"] = _not_timed(timed, blocks, lacking, failed)
     folder = question.results / profile.name
     write_text(folder / "bench.json", json.dumps(result, indent=1) + "\n")
     markdown = bench.markdown(result, profile)
@@ -105,8 +116,8 @@ def run(question: BenchQuestion, terminal: Terminal) -> None:
 
 def _blocks(
     question: BenchQuestion, timed: Sequence[Timed], request: Request, terminal: Terminal
-) -> tuple[dict[Timed, list[dict[str, Any]]], list[str]]:
-    """What each block measured, and what failed, a line each."""
+) -> tuple[dict[Timed, list[dict[str, Any]]], list[LostBlock]]:
+    """What each block measured, and those that failed."""
     blocks: dict[Timed, list[dict[str, Any]]] = {}
     lost = []
     for number in range(1, question.blocks + 1):
@@ -117,7 +128,7 @@ def _blocks(
                 try:
                     measured = _block(one, request, Path(workplace))
                 except HarnessError as error:
-                    lost.append(f"{title}: {error}")
+                    lost.append(LostBlock(one, title, str(error)))
                     terminal.say(f"{title}: failed: {error}")
                     continue
             blocks.setdefault(one, []).append(measured)
@@ -127,14 +138,31 @@ def _blocks(
 
 def _block(one: Timed, request: Request, folder: Path) -> dict[str, Any]:
     """Train in a fresh folder; what it measured. Raises HarnessError."""
-    inputs.data_and_split(request, folder)
-    command = one.side.benchmark_command(request, folder, one.timing)
-    if command is None:
-        raise HarnessError(f"{one.side.name} cannot be timed")
-    ended = child.run(command, folder)
+    request = one.side.asked(request)
+    with bench_inputs.given(one.side, request, folder):
+        command = one.side.benchmark_command(request, folder, one.timing)
+        if command is None:
+            raise HarnessError(f"{one.side.name} cannot be timed")
+        ended = child.run(command, folder)
     if ended.code != 0:
         raise HarnessError(f"exit code {ended.code}: {ended.last_line}")
     return one.side.timed(folder, one.timing)
+
+
+def _timed(question: BenchQuestion, device: str) -> tuple[list[Timed], dict[str, str]]:
+    """All that is timed, and who cannot be, with why. Raises BadInput for an unknown variant."""
+    sides = [registry.create(name) for name in question.implementations]
+    able, lacking = bench_inputs.able(sides)
+    timed = []
+    for side in able:
+        if side.name == "own":
+            timed += _ours(question, device)
+        elif side.loader_workers(device):
+            timed += _reference(question, side, device)
+        else:
+            variant = AS_IT_IS if side.copies_data else "fp32"
+            timed.append(Timed(side, variant, Timing(question.discard, question.iterations)))
+    return timed, lacking
 
 
 def _ours(question: BenchQuestion, device: str) -> list[Timed]:
@@ -210,13 +238,33 @@ def _result(
         "contenders": [
             {
                 "name": one.side.name,
-                "variant": one.variant,
+                "variant": _variant(one, measured),
                 "median": _median(measured),
                 "blocks": measured,
             }
             for one, measured in blocks.items()
         ],
     }
+
+
+def _variant(one: Timed, blocks: Sequence[dict[str, Any]]) -> str:
+    """What was asked of it; of one that is timed as it is, the precision that was seen."""
+    return one.variant if one.variant != AS_IT_IS else blocks[0].get("precision") or AS_IT_IS
+
+
+def _not_timed(
+    timed: Sequence[Timed],
+    blocks: dict[Timed, list[dict[str, Any]]],
+    lacking: dict[str, str],
+    failed: Sequence[LostBlock],
+) -> list[dict[str, str]]:
+    """The rows without a number, each with its reason."""
+    reasons = [(name, "-", why) for name, why in lacking.items()]
+    for one in timed:
+        if one not in blocks:
+            last = [lost.reason for lost in failed if lost.of is one][-1]
+            reasons.append((one.side.name, one.variant, last))
+    return [{"name": n, "variant": variant, "reason": why} for n, variant, why in reasons]
 
 
 def _device(blocks: dict[Timed, list[dict[str, Any]]]) -> str | None:

@@ -292,6 +292,10 @@ class Implementation(ABC):
         """What it predicted of each test image at its last evaluation, as it was seen to."""
         return None
 
+    def untimed(self) -> str:
+        """Why its iterations cannot be timed; '' where they can."""
+        return ""
+
     def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command | None:
         """Trains in `folder` and times its iterations; None: it cannot be timed."""
         return None

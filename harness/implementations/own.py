@@ -48,7 +48,12 @@ class Own(Implementation):
         return commit_here()
 
     def source_sha256(self) -> str:
-        return files_sha256(REPOSITORY, imported_files(REPOSITORY, "own_impl.__main__"))
+        """Of what training imports; of the algorithms' modules, its own alone."""
+        others = {f"own_impl.algorithms.{name}" for name in self.trains} - {
+            f"own_impl.algorithms.{self.contender.algorithm}"
+        }
+        files = imported_files(REPOSITORY, "own_impl.__main__", without=others)
+        return files_sha256(REPOSITORY, files)
 
     def torch_version(self) -> str | None:
         return installed_torch()

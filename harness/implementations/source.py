@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -65,16 +65,20 @@ def files_sha256(root: Path, files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def imported_files(root: Path, *modules: str) -> set[Path]:
+def imported_files(root: Path, *modules: str, without: Collection[str] = ()) -> set[Path]:
     """The files of `modules` and of all modules under `root` that they import, however deep.
 
     Found from the import statements, wherever in a module they stand; nothing is run. A module of
-    a package brings the package's `__init__`. What lies outside `root` is left out.
+    a package brings the package's `__init__`. What lies outside `root` is left out, and so are the
+    modules `without` with what they alone import.
     """
     found: set[Path] = set()
     waiting = list(modules)
     while waiting:
-        for path in _files_of(root, waiting.pop()):
+        module = waiting.pop()
+        if module in without:
+            continue
+        for path in _files_of(root, module):
             if path not in found:
                 found.add(path)
                 waiting += _imports(path.read_bytes(), path.relative_to(root).parent.parts)

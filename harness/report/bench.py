@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from harness.experiment.algorithms import images_an_iteration
@@ -33,11 +34,15 @@ def markdown(result: dict[str, Any], profile: Profile) -> str:
                 *("ratio", *(f"{p.iterations:,} iterations" for p in _projected(profile))),
                 *("ratio, whole run", "peak host memory", "peak GPU memory"),
             ],
-            [_row(c, reference, images, profile) for c in result["contenders"]],
+            [
+                *(_row(c, reference, images, profile) for c in result["contenders"]),
+                *(_row_of_none(c, profile) for c in result.get("not_timed", ())),
+            ],
         ),
         "",
         "A ratio is how many times as fast as TorchSSL. Whole runs are projected from iterations "
         "and evaluations; the start of the process is left out.",
+        *_witnessed(result["contenders"]),
     ]
     for contender in result["contenders"]:
         if contender["name"] == "own":
@@ -54,8 +59,13 @@ def markdown(result: dict[str, Any], profile: Profile) -> str:
     return "\n".join(lines) + "\n"
 
 
-def whole_run(seconds: dict[str, Any], profile: Profile) -> float:
-    """Projected seconds of a run, without the start of its process."""
+def whole_run(seconds: dict[str, Any], profile: Profile) -> float | None:
+    """Projected seconds of a run, without the start of its process.
+
+    None where no evaluation was seen.
+    """
+    if seconds["seconds_per_evaluation"] is None:
+        return None
     training = profile.iterations * seconds["seconds_per_iteration"]
     evaluations = len(profile.evaluated_after()) * seconds["seconds_per_evaluation"]
     return float(training + evaluations)
@@ -76,13 +86,40 @@ def _row(
     if reference is not None:
         theirs = reference["median"]
         ratio = f"{theirs['seconds_per_iteration'] / step:.2f}"
-        whole_ratio = f"{whole_run(theirs, profile) / whole_run(measured, profile):.2f}"
-    projected = [duration(whole_run(measured, p)) for p in _projected(profile)]
+        whole, mine = whole_run(theirs, profile), whole_run(measured, profile)
+        whole_ratio = f"{whole / mine:.2f}" if whole and mine else "-"
+    wholes = [whole_run(measured, p) for p in _projected(profile)]
+    projected = ["-" if whole is None else duration(whole) for whole in wholes]
     return [
         contender["name"], contender["variant"], f"{1000 * step:.1f}", f"{1 / step:.2f}",
         f"{images / step:.0f}", ratio, *projected, whole_ratio,
         _megabytes(measured["peak_host_bytes"]), _megabytes(measured["peak_device_bytes"]),
     ]  # fmt: skip
+
+
+def _row_of_none(lacking: dict[str, str], profile: Profile) -> list[str]:
+    """Of what could not be timed: why, in place of the numbers."""
+    reason = lacking["reason"].replace("|", "\\|")
+    empty = ["-"] * (6 + len(_projected(profile)))
+    return [lacking["name"], lacking["variant"], f"not timed: {reason}", *empty]
+
+
+def _witnessed(contenders: Sequence[dict[str, Any]]) -> list[str]:
+    """How those that are described by a file were timed, and with which torch."""
+    blocks = [(one["name"], one.get("blocks", [{}])[0]) for one in contenders]
+    seen = [
+        f"{name} (torch {block['torch_version']}, {_count(block['threads'], 'thread')})"
+        for name, block in blocks
+        if block.get("timed_by") == "witness"
+    ]
+    if not seen:
+        return []
+    return [
+        "",
+        f"Timed in the process of its own script, in the same turn: {', '.join(seen)}. An "
+        "iteration is from one update of its optimiser to the next, by a clock that waits for the "
+        "device; an evaluation is from its last update to its last prediction.",
+    ]
 
 
 def _breakdown(contender: dict[str, Any]) -> list[str]:

@@ -15,6 +15,8 @@ from own_impl.data import Data
 class Algorithm(Protocol):
     """An algorithm's module; see `parts`."""
 
+    ONE_GRAPH: bool
+
     def draw(self, data: Data, config: Config, iteration: int) -> Any: ...
 
     def make(self, data: Data, drawn: Any, device: torch.device) -> Any: ...

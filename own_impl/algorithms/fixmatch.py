@@ -29,6 +29,8 @@ from own_impl.views.views import (
     weak_views,
 )
 
+ONE_GRAPH = True
+
 
 @dataclass(frozen=True)
 class Draw:

@@ -24,6 +24,7 @@ from own_impl.views.operations import Floats, Integers
 from own_impl.views.transfer import constant, send
 from own_impl.views.views import WeakDraw, draw_weak, normalise, weak_views
 
+ONE_GRAPH = False
 VIEWS = 2  # of each unlabelled image (the paper's K)
 
 

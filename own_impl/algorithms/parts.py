@@ -10,7 +10,8 @@ and a fourth that only a benchmark calls:
 
     forwarded(batch) -> (with, without gradient)     the inputs of a step's passes
 
-`choice.py` finds the module that a run's settings name.
+`ONE_GRAPH` says whether `losses` calls the network once only, so that torch can compile both
+together. `choice.py` finds the module that a run's settings name.
 
 `Draw` and `Batch` are dataclasses of the algorithm's own. Every array of a draw has the same number
 of rows in each iteration, and so has every tensor of a batch: `Batches` joins the draws of several

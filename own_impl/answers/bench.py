@@ -20,12 +20,12 @@ from torch.nn import functional
 
 from own_impl import machine
 from own_impl.algorithms.choice import algorithm
-from own_impl.algorithms.parts import Losses
 from own_impl.answers import flops
 from own_impl.config import Config, parse
 from own_impl.data import Data, DataError, load
 from own_impl.evaluate import Evaluator, network_to_evaluate
-from own_impl.network.forward import CompileError
+from own_impl.network.compiled import CompileError
+from own_impl.network.forward import ForwardPass
 from own_impl.network.initial_weights import draw
 from own_impl.step import Model
 from own_impl.views.batches import Batches
@@ -91,10 +91,7 @@ class Benchmark:
         }
 
     def _step(self) -> None:
-        self.model.update(self._losses(self.batches[self.model.iteration]))
-
-    def _losses(self, batch: Any) -> Losses:
-        return self.algorithm.losses(self.model.forward, batch, self.config, self.model.iteration)
+        self.model.update(self.model.losses(self.batches[self.model.iteration]))
 
     def _new_batches(self, data: Data) -> Batches[Any]:
         return Batches(data, self.config, self.device, self.algorithm.draw, self.algorithm.make)
@@ -103,13 +100,14 @@ class Benchmark:
         """Forward and backward pass on data in place: what no step can be faster than."""
         inputs, forward_only = self._inputs()
         targets = torch.zeros(len(inputs), dtype=torch.int64, device=self.device)
+        forward = ForwardPass(self.model.network, self.config, compile=self.config.compile)
 
         def bare() -> None:
             self.model.optimizer.zero_grad(set_to_none=True)
             if forward_only is not None:
                 with torch.no_grad():
-                    self.model.forward(forward_only)
-            torch.autograd.backward(functional.cross_entropy(self.model.forward(inputs), targets))
+                    forward(forward_only)
+            torch.autograd.backward(functional.cross_entropy(forward(inputs), targets))
 
         bare()
         return self._mean(bare, timed)
@@ -162,7 +160,7 @@ class Benchmark:
         return {"augmentation": augmentation} | {name: median(s) for name, s in parts.items()}
 
     def _keep_total(self, batch: Any, kept: list[torch.Tensor]) -> None:
-        kept.append(self._losses(batch).total)
+        kept.append(self.model.losses(batch).total)
 
     def _mean(self, work: Callable[[], Any], times: int) -> float:
         """Seconds that `work` takes until the device has done it."""

@@ -114,7 +114,7 @@ def answer_step(question: dict[str, Any], folder: Path, out: Path, precision: st
     (out / f"step-{precision}").mkdir()
     for k in range(question["steps"]):
         batch = _batch(config, {name: array[k] for name, array in arrays.items()}, dtype)
-        losses = model.update(algorithm(config).losses(model.forward, batch, config, k))
+        losses = model.update(model.losses(batch))
         scalars = {"loss_x": losses.labelled, "loss_u": losses.unlabelled}
         if config.algorithm == "fixmatch":
             scalars["mask"] = losses.mask

@@ -141,6 +141,30 @@ def test_weights_handed_out_to_a_network_of_the_same_tensors(tmp_path):
     assert flow.manifest(NAME)["status"] == "failed"
 
 
+def test_the_labelled_set_that_its_function_draws_is_replaced(tmp_path):
+    """It would draw another one; and the proof is still what its loader holds."""
+    content = foreign.described(mode="other-split", split={"inject": "drawing:draw"})
+    flow = Flow(tmp_path, content)
+    assert "done in" in flow.train(iterations=4)
+    level, text = flow.levels[2]
+    assert (level, text.partition(": ")[2]) == ("shown", "the same set, in an order of its own")
+    manifest = flow.manifest(NAME)
+    assert manifest["facts"]["split_sha256"] == manifest["settings"]["split_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("inject", "says"),
+    [
+        ("drawing:drew", "split.inject: module drawing has no function drew; correct the key"),
+        ("network:build", "split.inject: network:build returns no indices, and no tuple that"),
+    ],
+)
+def test_a_function_that_draws_no_labelled_set(tmp_path, inject, says):
+    flow = Flow(tmp_path, foreign.described(split={"inject": inject}))
+    assert says in flow.train(iterations=4)
+    assert flow.manifest(NAME)["status"] == "failed"
+
+
 def test_nothing_of_the_environment_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "a-secret-key")
     flow = Flow(tmp_path, foreign.described(run__environment={"MY_MODE": "a-mode"}))

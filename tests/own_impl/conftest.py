@@ -14,7 +14,6 @@ import torch
 from harness.experiment.data import write_layout
 from own_impl import __main__ as program
 from own_impl.algorithms import mixmatch
-from own_impl.algorithms.choice import algorithm
 from own_impl.algorithms.fixmatch import Batch
 from own_impl.algorithms.parts import Losses
 from own_impl.config import Config
@@ -63,7 +62,7 @@ def new_model(config: Config, seed: int = 0) -> Model:
 
 def losses_of(model: Model, batch: Batch | mixmatch.Batch) -> Losses:
     """What training would minimise in the model's next step."""
-    return algorithm(model.config).losses(model.forward, batch, model.config, model.iteration)
+    return model.losses(batch)
 
 
 def step(model: Model, batch: Batch | mixmatch.Batch) -> Losses:

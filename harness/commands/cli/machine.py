@@ -14,6 +14,7 @@ from harness.commands.console.terminal import Terminal
 from harness.commands.gpu_check import command as gpu_check_command
 from harness.commands.gpu_check.bounds import LIMITS, SECONDS
 from harness.errors import BadInput
+from harness.implementations import registry
 
 
 def bench(
@@ -30,8 +31,11 @@ def bench(
     discard: Annotated[int, typer.Option(min=1, help="iterations before those")] = 20,
     data_dir: Annotated[str, typer.Option(help="as for compare")] = "",
     results: ResultsOption = Path("results"),
+    implementations: Annotated[
+        str, typer.Option(help="as for compare; one by its file is timed while its script runs")
+    ] = "own torchssl",
 ) -> None:
-    """Time both implementations on this machine, block by block in turn.
+    """Time the implementations on this machine, block by block in turn.
 
     Example: python -m harness bench --profile quick --variants "fp32 fp32+compile"
     """
@@ -44,6 +48,7 @@ def bench(
         discard=discard,
         results=results,
         data_dir=Path(data_dir) if data_dir else None,
+        implementations=[registry.enter(word) for word in arguments.names(implementations)],
     )
     bench_command.run(question, Terminal())
 

@@ -19,13 +19,15 @@ from harness.implementations import checkpoints
 from harness.implementations.custom import (
     evidence,
     interpreter,
+    lacking,
     placeholders,
     source_files,
     starting,
+    timing,
 )
 from harness.implementations.custom.child.witness import PREDICTED, PROGRESS
 from harness.implementations.custom.spec import KEPT, Described
-from harness.implementations.interface import DATA, Command, Implementation, Request
+from harness.implementations.interface import DATA, Command, Implementation, Request, Timing
 from harness.implementations.logs import described as logs
 from harness.implementations.own import Own
 from harness.implementations.reported import Facts, Point, Progress, Resolved
@@ -84,8 +86,8 @@ class Custom(Implementation):
     def unavailable(self) -> str | None:
         if self.source is None:
             return "only its results are here: name its file in IMPLEMENTATIONS"
-        if lacking := super().unavailable():
-            return lacking
+        if why := super().unavailable():
+            return why
         wanted, there = self.spec.source.commit, self.commit()
         if wanted and there != wanted:
             what = f"is at {there[:7]}" + ", with changes" * there.endswith("-dirty")
@@ -95,7 +97,7 @@ class Custom(Implementation):
                 f"source.commit is {wanted[:7]}, and {self.source} {what}: check that commit "
                 "out, or change the key"
             )
-        return None
+        return lacking.why(self.spec, self.source) or None
 
     def commit(self) -> str:
         return commit_of(self.source) if self.source is not None else ""
@@ -111,13 +113,30 @@ class Custom(Implementation):
         return Own(self.contender).weights_command(profile, seed, out)
 
     def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
+        return self._command(request, folder, resume)
+
+    def untimed(self) -> str:
+        return timing.why_not(self.spec)
+
+    def benchmark_command(self, request: Request, folder: Path, asked: Timing) -> Command | None:
+        """Trains as ever but briefly, with a clock in place of the witness."""
+        if self.untimed():
+            return None
+        return self._command(timing.short(request, asked), folder, is_timed=True)
+
+    def timed(self, folder: Path, asked: Timing) -> dict[str, Any]:
+        return timing.measured(folder, asked)
+
+    def _command(
+        self, request: Request, folder: Path, resume: bool = False, is_timed: bool = False
+    ) -> Command:
         run, source = self.spec.run, self._source
         data = next(place for place, what in run.places.items() if what == DATA)
         names = placeholders.values(request, source, folder, data)
         words = starting.words(self.spec, names, resume)
         first = (self.resumes_at(folder) or 0) if resume else 0
         told = starting.told(self.spec, request, names, source)
-        told |= {"words": words, "first": first}
+        told |= {"words": words, "first": first, "is_timed": is_timed}
         files = {ASKED: starting.as_json(told), **starting.files(self.spec, names, resume)}
         if run.command:
             program = placeholders.render(run.command, names, "run.command")

@@ -126,6 +126,15 @@ class NetworkPart(Part):
     initial: InitialPart | None = None
 
 
+class SplitPart(Part):
+    """The function of its code, `module:function`, that draws its labelled set.
+
+    What that returns, indices or a tuple that begins with them, is replaced by those handed out.
+    """
+
+    inject: str = Field(pattern=r"^[\w.]+:\w+$")
+
+
 class JudgePart(Part):
     """How its last checkpoint is judged: where the weights are, and what the network takes."""
 
@@ -150,6 +159,7 @@ class Spec(Part):
     log: LogPart
     network: NetworkPart | None = None
     judge: JudgePart | None = None
+    split: SplitPart | None = None
     settings: Mapping[str, Any] = {}  # declared: what nothing in its process shows
     differs: Mapping[str, Any] = {}  # in what it departs on purpose
     notes: tuple[str, ...] = ()
@@ -157,6 +167,10 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _check(self) -> Spec:
+        if self.split is not None and self.run.command:
+            raise ValueError(
+                "split: run.command has nobody in its process; name a script or module"
+            )
         if self.judge is not None and self.network is None:
             raise ValueError("network: missing, and judge needs its build")
         for field in BUDGET:
@@ -179,6 +193,8 @@ class Spec(Part):
     def trains(self) -> dict[str, Any]:
         """What of the file decides how it trains: not how it is read, judged or called."""
         content = self.model_dump(mode="json", include={"python", "run", "network", "settings"})
+        if self.split is not None:
+            content["split"] = self.split.model_dump()
         return {**content, "commit": self.source.commit}
 
 

@@ -50,7 +50,10 @@ def told(spec: Spec, request: Request, names: dict[str, Any], source: Path) -> d
         "labelled": LABELLED,
         "weights": INITIAL_WEIGHTS,
         "split_sha256": split_sha256(drawn),
-        "is_told_the_split": by_words or "labelled" in run.places.values(),
+        "inject": spec.split.inject if spec.split is not None else "",
+        "is_told_the_split": by_words
+        or "labelled" in run.places.values()
+        or spec.split is not None,
         "settings": placeholders.render(spec.settings, names, "settings"),
         "differs": dict(spec.differs),
     }

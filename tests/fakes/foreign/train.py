@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import drawing
 import network
 import numpy as np
 import torch
@@ -66,10 +67,8 @@ def main() -> None:
     Path("out").mkdir(exist_ok=True)
     log = Log(a.log, a.mode)
     everything = Labelled(a.data, train=True)
-    random = np.random.RandomState(a.seed + (a.mode == "other-split"))
-    each = a.labels // 10
-    drawn = [random.choice(np.where(everything.targets == c)[0], each, False) for c in range(10)]
-    labelled = Labelled(a.data, train=True, indices=np.concatenate(drawn)[::-1].copy())
+    drawn = drawing.draw(everything.targets, a.labels, a.seed + (a.mode == "other-split"))
+    labelled = Labelled(a.data, train=True, indices=drawn[::-1].copy())
     if a.mode == "spoils-data":
         batch = Path(a.data) / "cifar-10-batches-py" / "data_batch_1"
         batch.unlink()

@@ -135,7 +135,7 @@ def no_torchssl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TORCHSSL_DIR", str(tmp_path / "nowhere"))
 
 
-def _says(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+def says(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Our benchmark's child runs this Python code instead."""
     command = Command((sys.executable, "-c", code), {})
     monkeypatch.setattr(Own, "benchmark_command", lambda *_: command)
@@ -161,7 +161,7 @@ pathlib.Path("times.json").write_text(json.dumps({{"seconds_per_iteration": n,
 def test_the_median_of_the_blocks_counts_and_torchssl_may_be_missing(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _says(monkeypatch, COUNTS.format(counter=str(tmp_path / "count")))
+    says(monkeypatch, COUNTS.format(counter=str(tmp_path / "count")))
     terminal, out = plain()
     with pytest.raises(Incomplete, match=r"torchssl: no fixmatch\.py in TORCHSSL_DIR="):
         bench.run(_question(tmp_path / "results", data_dir), terminal)
@@ -190,7 +190,7 @@ def test_the_median_of_the_blocks_counts_and_torchssl_may_be_missing(
 def test_a_child_that_fails_is_told_and_nothing_is_written(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
 ) -> None:
-    _says(monkeypatch, code)
+    says(monkeypatch, code)
     with pytest.raises(Incomplete, match=f"nothing could be timed: .*block 1/1, .*{reason}"):
         bench.run(_question(tmp_path / "results", data_dir, blocks=1), plain()[0])
     assert not (tmp_path / "results").exists()
@@ -201,7 +201,7 @@ def test_on_a_gpu_what_could_be_timed_is_written_though_ours_failed(
 ) -> None:
     """The reference's blocks name the GPU too."""
     monkeypatch.setattr(bench, "chosen_device", lambda _: "cuda")
-    _says(monkeypatch, "import sys; sys.exit('own_impl: out of memory')")
+    says(monkeypatch, "import sys; sys.exit('own_impl: out of memory')")
     times = {"times": [0.0, 1.0, 3.0, 5.0], "evaluations": [9.0, 0.25], "device": "Some GPU"}
     more = {"peak_host_bytes": 1, "peak_device_bytes": 1, "threads": 1, "torch_version": "0"}
     code = f"import pathlib; pathlib.Path('times.json').write_text({json.dumps(times | more)!r})"

@@ -132,6 +132,30 @@ def test_training_is_summed_by_what_it_imports(tmp_path: Path) -> None:
     assert files() == before | {"own_impl/extra.py"}
 
 
+def test_an_algorithms_page_counts_for_the_runs_of_that_algorithm_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.implementations import own
+
+    shutil.copytree(REPOSITORY / "own_impl", tmp_path / "own_impl")
+    monkeypatch.setattr(own, "REPOSITORY", tmp_path)
+
+    def sums() -> list[str]:
+        names = ("own", "labelled_only", "own-mixmatch")
+        return [registry.create(name).source_sha256() for name in names]
+
+    fixmatch, labelled_only, mixmatch = sums()
+    assert fixmatch == labelled_only != mixmatch
+    pages = tmp_path / "own_impl/algorithms"
+    with (pages / "mixmatch.py").open("a") as page:
+        page.write("# other\n")
+    changed = sums()
+    assert changed[:2] == [fixmatch, labelled_only] and changed[2] != mixmatch
+    with (pages / "guesses.py").open("a") as shared:
+        shared.write("# other\n")
+    assert not set(sums()) & {*changed}
+
+
 def test_the_sum_is_of_content_and_not_of_line_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

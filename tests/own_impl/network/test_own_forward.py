@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from own_impl.algorithms import mixmatch
 from own_impl.algorithms.fixmatch import Batch
 from own_impl.config import Config
-from own_impl.network.forward import CompileError
+from own_impl.network.compiled import CompileError
 from own_impl.network.wideresnet import BatchNorm
 from tests.own_impl.conftest import new_model, step
 
@@ -47,6 +47,24 @@ def test_the_compiled_network_takes_mixmatchs_passes_too(
         torch.testing.assert_close(ours_buffer, buffer, rtol=1e-2, atol=5e-4, msg=name)
 
 
+@pytest.mark.timeout(600)
+def test_fixmatchs_losses_are_compiled_with_the_network(tiny: Tiny, batch: Batch) -> None:
+    """One graph for all iterations: no break in it, and nothing that compiles it anew."""
+    from torch._dynamo.utils import counters
+
+    model = new_model(tiny(threshold=0.0, compile=True))
+    torch._dynamo.reset()  # what other tests compiled
+    counters.clear()
+    for _ in range(4):
+        step(model, batch)
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not counters["graph_break"]
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        model.losses(batch)
+    called = {event.name for event in profile.events()}
+    assert not called & {"aten::softmax", "aten::_softmax", "aten::cat", "aten::log_softmax"}
+
+
 def test_frozen_averages_change_no_logit_and_stay_as_they_are(tiny: Tiny, batch: Batch) -> None:
     for precision in ("fp32", "bf16"):
         model, other = new_model(tiny(precision=precision)), new_model(tiny(precision=precision))
@@ -74,7 +92,7 @@ def test_what_the_compiler_says_is_one_line_with_the_remedy(
 ) -> None:
     from torch._dynamo.exc import TorchDynamoException
 
-    def no_compiler(_: torch.Tensor) -> torch.Tensor:
+    def no_compiler(*_: Any) -> torch.Tensor:
         raise TorchDynamoException("No working C++ compiler found\nin a list of some")
 
     monkeypatch.setattr(torch, "compile", lambda network: no_compiler)
@@ -88,7 +106,7 @@ def test_what_the_compiler_says_is_one_line_with_the_remedy(
 def test_errors_of_the_network_itself_are_not_the_compilers(
     tiny: Tiny, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong_shape(_: torch.Tensor) -> torch.Tensor:
+    def wrong_shape(*_: Any) -> torch.Tensor:
         raise RuntimeError("expected 3 channels")
 
     monkeypatch.setattr(torch, "compile", lambda network: wrong_shape)

@@ -16,7 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.implementations.custom.child import network, shims
+import numpy as np
+
+from harness.implementations.custom.child import network, shims, split
+from harness.implementations.custom.child.clock import Clock
 from harness.implementations.custom.child.network import HandedOut
 from harness.implementations.custom.child.witness import Witness
 
@@ -28,16 +31,19 @@ def main() -> None:
         shims.stub(name)
     for name in asked["shims"]:
         shims.SHIMS[name]()
-    witness = Witness(asked, prepare_network(asked))
-    witness.install()
+    handed = prepare_network(asked)
+    watching: Clock | Witness = Clock(asked) if asked["is_timed"] else Witness(asked, handed)
+    watching.install()
     sys.argv = [asked["script"] or asked["module"], *asked["words"]]
+    if asked["inject"]:
+        split.inject(asked["inject"], np.load(asked["labelled"]))
     try:
         if asked["script"]:
             runpy.run_path(asked["script"], run_name="__main__")
         else:
             runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
     finally:
-        witness.end()
+        watching.end()
 
 
 def begin_at(source: str, script: str | None) -> None:

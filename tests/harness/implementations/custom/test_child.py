@@ -15,7 +15,7 @@ from harness.implementations.custom.child import network
 from harness.implementations.interface import REPOSITORY
 from harness.implementations.source import imported_files
 
-ENTRIES = ("entry", "judge")
+ENTRIES = ("entry", "imports", "judge")
 FILES = sorted(
     imported_files(
         REPOSITORY, *(f"harness.implementations.custom.child.{name}" for name in ENTRIES)

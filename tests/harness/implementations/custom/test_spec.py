@@ -64,6 +64,12 @@ def test_enters_by_the_path_of_its_file(tmp_path):
         ({"network": None}, "network: missing, and judge needs its build"),
         ({"differs__batch_size": 3}, "differs.batch_size: the budget is the same for all"),
         ({"network__build": "network.build"}, "network.build: "),
+        ({"split": {"inject": "drawing"}}, "split.inject: "),
+        ({"split": {"inject": "a:b", "into": 1}}, "split.into: unknown; use inject"),
+        (
+            {"split": {"inject": "a:b"}, "run": {"command": ["sh"]}},
+            "split: run.command has nobody in its process",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path, changes, says):

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from harness.commands import bench_inputs
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, HarnessError, Incomplete
 from harness.experiment import algorithms
 from harness.experiment.opening import chosen_device, open_experiment

@@ -11,8 +11,9 @@ from harness.analysis import diff, provenance, results
 from harness.analysis.provenance import Provenance
 from harness.analysis.results import Results
 from harness.commands import diff as diff_command
-from harness.commands import table, verify
-from harness.commands.terminal import Terminal
+from harness.commands import verify
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
 from harness.implementations.source import commit_here

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.analysis import accepted, provenance, results
 from harness.analysis import study as findings
-from harness.commands import table
+from harness.commands.results import table
 from harness.errors import CheckFailed
 from harness.experiment.profile import Profile
 from harness.experiment.study import Study

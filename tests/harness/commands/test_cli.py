@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import bench, cli, table
+from harness.commands import bench, cli
 from harness.commands import compare as pipeline
 from harness.commands.console import arguments
+from harness.commands.results import table
 from harness.experiment import data, profile
 from tests.conftest import REPOSITORY, write_small_data
 from tests.helpers import batches, made

@@ -36,7 +36,8 @@ def compared(
     words = ["compare", "--profile", "quick", "--iterations", "8", "--jobs", "2"]
     words += ["--data-dir", str(place / "data"), "--results", str(place / "results")]
     environment = processes.environment(place, gpus=2) | {"OMP_NUM_THREADS": "1"}
-    environment.pop("TORCHSSL_DIR", None)
+    for name in ("TORCHSSL_DIR", "COVERAGE_PROCESS_CONFIG"):  # the flow on a CPU is measured
+        environment.pop(name, None)
     command = [processes.python(place), "-m", "harness", *words]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     return done, place

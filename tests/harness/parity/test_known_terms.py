@@ -11,7 +11,8 @@ from typing import Any
 import git
 import pytest
 
-from harness.commands import cli, plan
+from harness.commands import cli
+from harness.commands.results import plan
 from harness.errors import BadInput
 from harness.experiment import data, gpu
 from harness.implementations import registry

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.analysis.results import load_all
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, Incomplete
 from harness.experiment import gpu
 from harness.implementations import registry

@@ -58,6 +58,8 @@ class Profile(BaseModel):
     selection: Selection
     margin: ByLabels  # a mean difference between implementations below this is no difference
     tolerance: ByLabels  # what a mean over seeds may move by when code changes and nothing else
+    # The most that two runs of one seed were apart which differ in rounding alone: study `noise`.
+    floor: dict[int, float] = {}
     # A first guess at how long a run takes, until runs of this folder tell better.
     seconds_per_iteration: dict[str, float] = {}
     # Of each algorithm that has settings beside the shared ones, where FixMatch's are: see `under`.
@@ -93,7 +95,7 @@ class Profile(BaseModel):
     def hyper_parameters(self, algorithm: str = algorithms.DEFAULT) -> dict[str, Any]:
         """The settings that two runs of an algorithm must share to be compared. Raises BadInput."""
         about = {"schema_version", "name", "description", "data", "requires_cuda"}
-        about |= {"selection", "margin", "tolerance", "seconds_per_iteration"}
+        about |= {"selection", "margin", "tolerance", "floor", "seconds_per_iteration"}
         settings = self.under(algorithm).model_dump(exclude={*about, *algorithms.names()})
         if algorithm == algorithms.DEFAULT:
             return settings

@@ -93,6 +93,25 @@ class TestBothSides:
         return content
 
 
+@pytest.mark.torchssl
+@pytest.mark.timeout(1800)
+def test_mixmatchs_ladder_holds_on_the_device(tmp_path: Path) -> None:
+    """FixMatch's is a part of gpu-check."""
+    if not (SUBMODULE / "mixmatch.py").exists():
+        pytest.skip("the submodule TorchSSL could not be had")
+    write_small_data(tmp_path / "data")
+    words = ["parity", "--profile", "quick", "--algorithm", "mixmatch", "--device", "cuda"]
+    words += ["--data-dir", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
+    environment = processes.environment(tmp_path) | {"OMP_NUM_THREADS": "1"}
+    for name in ("TORCHSSL_DIR", "COVERAGE_PROCESS_CONFIG"):
+        environment.pop(name, None)
+    command = [processes.python(tmp_path), "-m", "harness", *words]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ladder = json.loads((tmp_path / "results/quick/parity-mixmatch-cuda.json").read_text())
+    assert [rung["blocked"] for rung in ladder["rungs"]] == [""] * 8
+
+
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One GPU, for this process; its children are stand-ins and need none."""

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.commands import bench as bench_command
+from harness.commands.bench import command as bench_command
+from harness.commands.bench.asked import BenchQuestion
 from harness.commands.cli.options import ProfileOption, ResultsOption
 from harness.commands.console import arguments
 from harness.commands.console.terminal import Terminal
@@ -44,7 +45,7 @@ def bench(
 
     Example: python -m harness bench --profile quick --variants "fp32 fp32+compile"
     """
-    question = bench_command.BenchQuestion(
+    question = BenchQuestion(
         profile=profile,
         device=device,
         variants=tuple(arguments.names(variants)),

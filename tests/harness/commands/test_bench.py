@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.commands import bench
+from harness.commands.bench import asked
+from harness.commands.bench import command as bench
+from harness.commands.bench.asked import BenchQuestion
 from harness.errors import BadInput, Incomplete
 from harness.experiment import gpu, profile
 from harness.experiment.data import read_dataset
@@ -131,7 +133,7 @@ def test_without_torchssl_there_is_no_ratio() -> None:
     assert "TorchSSL not timed." in text
 
 
-def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> bench.Question:
+def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> BenchQuestion:
     question = {
         "profile": "quick",
         "device": "cpu",
@@ -142,7 +144,7 @@ def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> be
         "results": results,
         "data_dir": data_dir,
     }
-    return bench.BenchQuestion(**(question | changes))
+    return BenchQuestion(**(question | changes))
 
 
 @pytest.fixture
@@ -239,17 +241,17 @@ def test_what_is_timed_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
     monkeypatch.setattr(gpu, "count", lambda: 1)
     question = _question(tmp_path, variants=("bf16+compile+contiguous",))
-    [ours] = bench._ours(question, "cuda")
+    [ours] = asked._ours(question, "cuda")
     assert ours.timing == Timing(1, 1, "bf16", True, "contiguous")
-    theirs = bench._reference(question, registry.create("torchssl"), "cuda")
+    theirs = asked._reference(question, registry.create("torchssl"), "cuda")
     assert [(str(one), one.timing.workers) for one in theirs] == [
         ("torchssl fp32, tf32 convolutions, loaders x3", 3),
         ("torchssl fp32, tf32 convolutions, loaders x1", 1),
     ]
-    assert [str(one) for one in bench._reference(question, registry.create("torchssl"), "cpu")] == [
+    assert [str(one) for one in asked._reference(question, registry.create("torchssl"), "cpu")] == [
         "torchssl fp32"
     ]
-    assert {"tf32+compile", "bf16+compile"} < {*bench.DEFAULT_VARIANTS["cuda"]}
+    assert {"tf32+compile", "bf16+compile"} < {*asked.DEFAULT_VARIANTS["cuda"]}
 
 
 def test_torchssl_evaluates_after_all_that_is_timed(data_dir: Path, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from harness.analysis import study as findings
 from harness.analysis.study import Findings, is_diverged
 from harness.commands.console.terminal import Terminal
-from harness.commands.results.plan import Means, Plan
+from harness.commands.results.entry import Means
+from harness.commands.results.plan import Plan
 from harness.experiment import study as studies
 from harness.experiment.opening import open_on
 from harness.experiment.study import Study, Variant

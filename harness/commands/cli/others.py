@@ -16,7 +16,7 @@ from harness.commands.console.terminal import Terminal
 from harness.commands.results import import_ as import_command
 from harness.implementations import logs
 from harness.implementations.logs import recognise
-from harness.implementations.logs.options import OWN_FORMATS
+from harness.implementations.logs.described.options import OWN_FORMATS
 from harness.implementations.reported import Point
 
 

@@ -14,10 +14,11 @@ from harness.experiment import algorithms
 from harness.implementations import registry
 from harness.parity import checklist, terms
 from harness.parity.checklist import Ladder
-from harness.runs import earlier, predictions
 from harness.runs import folder as run_folders
+from harness.runs import predictions
 from harness.runs.folder import Run, attempt_folder
 from harness.runs.manifest import Status
+from harness.runs.origins import earlier
 from harness.runs.predictions import Predictions
 
 Key = tuple[int, int, str]  # labels, seed, contender

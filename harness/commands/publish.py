@@ -20,7 +20,7 @@ from harness.implementations.source import commit_here
 from harness.runs.execution.lock import only_one
 from harness.runs.folder import run_folders
 from harness.runs.manifest import Status
-from harness.runs.taking import copy_run
+from harness.runs.origins.taking import copy_run
 
 # Made by commands of their own, and evidence where they are.
 BESIDE = ("parity.json", "parity-*.json", "step-drift*.*", "bench.*", "bench-*.*")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.runs import origin
 from harness.runs.attempt import Limits
 from harness.runs.execution.slurm import Settings
 from harness.runs.folder import Planned, RunsFolder
 from harness.runs.manifest import Manifest, read_manifest
-from harness.runs.origin import Origin
+from harness.runs.origins import origin
+from harness.runs.origins.origin import Origin
 from harness.runs.progress import duration
 
 

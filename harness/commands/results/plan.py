@@ -15,11 +15,12 @@ from harness.experiment import gpu
 from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request
 from harness.parity import job, judge, preflight
-from harness.runs import cluster, earlier, origin, taking, train
+from harness.runs import cluster, train
 from harness.runs.execution import pool
 from harness.runs.folder import Run, RunsFolder, check_same_terms
 from harness.runs.manifest import Manifest, Status
-from harness.runs.origin import Origin
+from harness.runs.origins import earlier, origin, taking
+from harness.runs.origins.origin import Origin
 from harness.runs.progress import duration
 
 

@@ -94,9 +94,10 @@ status: $(STAMP)  ## how each run stands, while it runs or later: [PROFILE, or S
 tensorboard: $(STAMP)  ## both implementations' curves in TensorBoard: [PROFILE RESULTS PORT]
 	@$(HARNESS) tensorboard --profile '$(PROFILE)' --results '$(RESULTS)' --port '$(PORT)'
 
-bench: setup  ## time them, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+compile" DATA_DIR RESULTS IMPLEMENTATIONS]
+bench: setup  ## time them, block by block: [PROFILE DEVICE VARIANTS="fp32 fp32+compile" DATA_DIR RESULTS IMPLEMENTATIONS ALGORITHM=mixmatch]
 	@$(HARNESS) bench --profile '$(PROFILE)' --device '$(DEVICE)' --variants '$(VARIANTS)' \
-	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' --implementations '$(IMPLEMENTATIONS)'
+	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)' --implementations '$(IMPLEMENTATIONS)' \
+	    --algorithm '$(ALGORITHM)'
 
 try: setup  ## your implementation for a moment, and what its file lacks: SPEC=compare.yaml [LABELS=40 DATA_DIR]
 	@$(HARNESS) try --spec '$(SPEC)' --labels '$(LABELS)' --data-dir '$(DATA_DIR)'

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from harness.analysis import comparison
 from harness.analysis.comparison import Before
-from harness.runs import origin
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
+from harness.runs.origins import origin
 
 
 def runs_before(runs: Sequence[Run], earlier: Sequence[Run]) -> list[Run]:

@@ -90,7 +90,7 @@ class Weighed:
 
 def read(folder: Path, claims: Claims) -> Weighed:
     """What the comparison in `folder` says. Raises BadInput for runs that cannot be read."""
-    return build(_used(results.read(folder), claims), claims, costs.memory(folder / costs.BENCH))
+    return build(_used(results.read(folder), claims), claims, costs.memory(folder))
 
 
 def build(found: Results, claims: Claims, memory: Mapping[str, int]) -> Weighed:

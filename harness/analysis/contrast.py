@@ -68,7 +68,7 @@ def _work(algorithm: Algorithm, settings: Mapping[str, Any]) -> dict[str, str]:
     unlabelled = settings["batch_size"] * settings["mu"]
     return {
         "unlabelled images an iteration": str(unlabelled),
-        "of them in the loss": "those above the threshold" if algorithm.is_masked else "all",
+        "of them in the loss": algorithm.in_loss,
         "weak views of each": str(algorithm.weak_views),
         "images through the network": str(forward),
         "of them in the batch of the losses": str(trained),

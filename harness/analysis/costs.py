@@ -14,7 +14,7 @@ from harness.analysis.measures import Trained
 from harness.errors import BadInput
 from harness.runs.folder import Run
 
-BENCH = "bench.json"
+BENCHES = "bench*.json"
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,20 @@ def _machine(run: Run | None) -> tuple[str, str, int | None] | None:
     return (facts.device, facts.processor, facts.threads) if facts is not None else None
 
 
-def memory(path: Path) -> dict[str, int]:
+def memory(folder: Path) -> dict[str, int]:
     """Peak bytes on the host by contender, of the first variant that a benchmark timed of each.
 
-    Empty where none was made. Raises BadInput for a file that is none of a benchmark's.
+    By the benchmarks of all algorithms in `folder`; empty where none was made. Raises BadInput for
+    a file that is none of a benchmark's.
     """
     found: dict[str, int] = {}
-    try:
-        for one in json.loads(path.read_text(encoding="utf-8"))["contenders"]:
-            if (peak := one["median"].get("peak_host_bytes")) is not None:
-                found.setdefault(one["name"], round(peak))
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{path}: not of a benchmark ({error}); 'make bench' writes it") from error
+    for path in sorted(folder.glob(BENCHES)):
+        try:
+            for one in json.loads(path.read_text(encoding="utf-8"))["contenders"]:
+                if (peak := one["median"].get("peak_host_bytes")) is not None:
+                    found.setdefault(one["name"], round(peak))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadInput(
+                f"{path}: not of a benchmark ({error}); 'make bench' writes it"
+            ) from error
     return found

@@ -14,10 +14,11 @@ from harness.experiment import algorithms
 from harness.implementations import registry
 from harness.parity import checklist, terms
 from harness.parity.checklist import Ladder
-from harness.runs import earlier, predictions
 from harness.runs import folder as run_folders
+from harness.runs import predictions
 from harness.runs.folder import Run, attempt_folder
 from harness.runs.manifest import Status
+from harness.runs.origins import earlier
 from harness.runs.predictions import Predictions
 
 Key = tuple[int, int, str]  # labels, seed, contender
@@ -59,9 +60,10 @@ def read(folder: Path) -> Results:
 
 
 def _ladders(folder: Path, runs: Sequence[Run]) -> dict[str, Ladder | None]:
-    """Of the algorithms beside the default one that have runs there."""
+    """Of the algorithms beside the default one that have runs there, and a ladder."""
     found = {algorithms.recorded(run.manifest.settings) for run in runs} - {algorithms.DEFAULT}
-    return {name: _of_these(checklist.read(folder, name), runs) for name in sorted(found)}
+    climbed = sorted(name for name in found if algorithms.of(name).has_ladder)
+    return {name: _of_these(checklist.read(folder, name), runs) for name in climbed}
 
 
 def _of_these(ladder: Ladder | None, runs: Sequence[Run]) -> Ladder | None:

@@ -16,7 +16,7 @@ from harness.analysis.diff import Diff
 from harness.commands import diff as diff_command
 from harness.commands import verify
 from harness.commands.compare import CompareQuestion, compare
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, Incomplete, NoRuns
 from harness.experiment import profile
 from harness.experiment.profile import Profile

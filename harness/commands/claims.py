@@ -6,8 +6,8 @@ from pathlib import Path
 
 from harness.analysis import claims as analysis
 from harness.analysis.claims import Weighed
-from harness.commands import table
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import Incomplete
 from harness.experiment import claims as definition
 from harness.experiment import study as studies

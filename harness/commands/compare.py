@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.commands import ending, table
-from harness.commands.plan import Means, Plan
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import ending, table
+from harness.commands.results.entry import Means
+from harness.commands.results.plan import Plan
 from harness.experiment import algorithms, arithmetic, contender
 from harness.experiment.opening import Experiment, open_experiment
 from harness.implementations import registry

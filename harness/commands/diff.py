@@ -12,7 +12,7 @@ from harness.analysis import accepted, base_table, results
 from harness.analysis.accepted import Change
 from harness.analysis.base_table import Base
 from harness.analysis.diff import ACCEPTABLE, Diff, DiffRow, cells, rule_in_use
-from harness.commands import table
+from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
 from harness.implementations.source import commit_here

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import CheckFailed
 from harness.experiment import algorithms, gpu
 from harness.experiment.opening import chosen_device, open_experiment

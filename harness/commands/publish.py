@@ -10,19 +10,20 @@ from pathlib import Path
 from harness.analysis import diff, provenance, results
 from harness.analysis.provenance import Provenance
 from harness.analysis.results import Results
-from harness.commands import claims, table, verify
+from harness.commands import claims, verify
 from harness.commands import diff as diff_command
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
 from harness.implementations.source import commit_here
 from harness.runs.execution.lock import only_one
 from harness.runs.folder import run_folders
 from harness.runs.manifest import Status
-from harness.runs.taking import copy_run
+from harness.runs.origins.taking import copy_run
 
 # Made by commands of their own, and evidence where they are.
-BESIDE = ("parity.json", "parity-*.json", "step-drift*.*", "bench.*")
+BESIDE = ("parity.json", "parity-*.json", "step-drift*.*", "bench.*", "bench-*.*")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.analysis import published, status
 from harness.analysis.status import COMPARE, State, study_again
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, NoRuns
 from harness.report.status import COLUMNS, rows, summary
 from harness.runs.execution import lock, slurm

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness.analysis import study as findings
 from harness.analysis.study import Findings, is_diverged
-from harness.commands.plan import Means, Plan
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results.entry import Means
+from harness.commands.results.plan import Plan
 from harness.experiment import claims
 from harness.experiment import study as studies
 from harness.experiment.claims import Claims

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis import status
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, NoRuns
 from harness.implementations.reported import Point
 

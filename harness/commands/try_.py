@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.analysis import trial
 from harness.analysis.trial import Item
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, HarnessError, Incomplete
 from harness.experiment import opening
 from harness.experiment.settings_file import CONFIGS

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.analysis import accepted, provenance, results
 from harness.analysis import study as findings
 from harness.commands import claims as claims_command
-from harness.commands import table
+from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import claims as claims_definition
 from harness.experiment import study as studies

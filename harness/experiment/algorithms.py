@@ -26,7 +26,8 @@ class Algorithm:
     `settings` are its own of a profile, `fields` those of rung 4. `is_masked`: a threshold keeps
     some unlabelled images from moving weights; without one, all do. An unlabelled image has
     `weak_views`; it goes forward `passes` times an iteration, `trained_passes` of them in the batch
-    that the losses are taken of.
+    that the losses are taken of, where the loss counts those `in_loss`. `has_ladder`: both sides
+    answer the ladder's questions of it.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Algorithm:
     weak_views: int
     passes: int
     trained_passes: int
+    in_loss: str
+    has_ladder: bool = True
 
     def images_forward(self, settings: Mapping[str, Any]) -> tuple[int, int]:
         """Images that go through the network in an iteration; those of them in the losses' batch.
@@ -56,6 +59,7 @@ FIXMATCH = Algorithm(
     weak_views=1,
     passes=2,
     trained_passes=2,
+    in_loss="those above the threshold",
 )
 MIXMATCH = Algorithm(
     name="mixmatch",
@@ -70,9 +74,22 @@ MIXMATCH = Algorithm(
     weak_views=2,
     passes=4,  # both views to guess the label, both again when they are mixed
     trained_passes=2,
+    in_loss="all",
 )  # fmt: skip
+FLEXMATCH = Algorithm(
+    name="flexmatch",
+    title="FlexMatch",
+    settings=FIXMATCH.settings,
+    fields=("algorithm", *FIELDS, "threshold_warmup", "distribution_alignment"),
+    is_masked=True,
+    weak_views=1,
+    passes=2,
+    trained_passes=2,
+    in_loss="those above the threshold of their class, lower where less is learnt yet",
+    has_ladder=False,  # ours has none
+)
 DEFAULT = FIXMATCH.name  # of all that was recorded before there was another
-_ALL = {one.name: one for one in (FIXMATCH, MIXMATCH)}
+_ALL = {one.name: one for one in (FIXMATCH, MIXMATCH, FLEXMATCH)}
 # What a profile's section of an algorithm may change beside that algorithm's own settings, and what
 # follows from it.
 _WITH_A_SECTION = ("algorithm", "mu", "iterations_per_epoch")

@@ -58,9 +58,11 @@ class Profile(BaseModel):
     selection: Selection
     margin: ByLabels  # a mean difference between implementations below this is no difference
     tolerance: ByLabels  # what a mean over seeds may move by when code changes and nothing else
+    # The most that two runs of one seed were apart which differ in rounding alone: study `noise`.
+    floor: dict[int, float] = {}
     # A first guess at how long a run takes, until runs of this folder tell better.
     seconds_per_iteration: dict[str, float] = {}
-    # Of an algorithm other than FixMatch, whose settings stand among the shared ones: see `under`.
+    # Of each algorithm that has settings beside the shared ones, where FixMatch's are: see `under`.
     mixmatch: MixMatchSection | None = None
 
     @field_validator("depth")
@@ -76,11 +78,9 @@ class Profile(BaseModel):
 
         Raises BadInput where the profile has no section for it.
         """
-        if algorithm == algorithms.DEFAULT:
-            return self
-        section = self._section(algorithm).model_dump(exclude_none=True)
+        section = self._section(algorithm)
         shared = {name: value for name, value in section.items() if name in Profile.model_fields}
-        return self.model_copy(update=shared)
+        return self.model_copy(update=shared) if shared else self
 
     def on(self, device: str) -> Profile:
         """With the arithmetic of that device: what torch does there of its own accord.
@@ -95,13 +95,12 @@ class Profile(BaseModel):
     def hyper_parameters(self, algorithm: str = algorithms.DEFAULT) -> dict[str, Any]:
         """The settings that two runs of an algorithm must share to be compared. Raises BadInput."""
         about = {"schema_version", "name", "description", "data", "requires_cuda"}
-        about |= {"selection", "margin", "tolerance", "seconds_per_iteration", "mixmatch"}
-        settings = self.under(algorithm).model_dump(exclude=about)
+        about |= {"selection", "margin", "tolerance", "floor", "seconds_per_iteration"}
+        settings = self.under(algorithm).model_dump(exclude={*about, *algorithms.names()})
         if algorithm == algorithms.DEFAULT:
             return settings
-        section = self._section(algorithm).model_dump(exclude_none=True)
         shared = {k: v for k, v in settings.items() if not algorithms.why_foreign(k, algorithm)}
-        return {"algorithm": algorithm, **shared, **section}
+        return {"algorithm": algorithm, **shared, **self._section(algorithm)}
 
     def departing(self, changes: Mapping[str, Any], algorithm: str = algorithms.DEFAULT) -> Profile:
         """The same profile with other values of some settings, checked like those of a file."""
@@ -111,14 +110,17 @@ class Profile(BaseModel):
             (section if name in section else content)[name] = value
         return Profile.model_validate(content).under(algorithm)
 
-    def _section(self, algorithm: str) -> MixMatchSection:
-        section: MixMatchSection | None = getattr(self, algorithms.of(algorithm).name)
+    def _section(self, algorithm: str) -> dict[str, Any]:
+        """What stands in it; {} of an algorithm whose settings all stand among the shared ones."""
+        if algorithms.of(algorithm).name not in Profile.model_fields:
+            return {}
+        section: BaseModel | None = getattr(self, algorithm)
         if section is None:
             raise BadInput(
                 f"ALGORITHMS {algorithm}: profile {self.name} has no section {algorithm}; add one "
                 f"to configs/profiles/{self.name}.yaml"
             )
-        return section
+        return section.model_dump(exclude_none=True)
 
     def evaluated_after(self) -> list[int]:
         """Numbers of updates after which TorchSSL evaluates; our side does so too.

@@ -18,8 +18,8 @@ from harness.experiment import settings_file
 from harness.experiment.contender import Contender
 from harness.experiment.profile import Profile
 from harness.implementations.interface import Command, Implementation, Request
-from harness.implementations.logs import described
-from harness.implementations.logs.options import OWN_FORMATS, LogOptions
+from harness.implementations.logs.described import read as described
+from harness.implementations.logs.described.options import OWN_FORMATS, LogOptions
 from harness.implementations.reported import Facts, Level, Point, Progress, Proof
 
 KEPT = "imported.yaml"  # in each run's folder

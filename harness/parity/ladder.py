@@ -37,10 +37,12 @@ class Climb:
 def climb(mine: Implementation, reference: Implementation, request: Request, say: Say) -> Climb:
     """All eight rungs for `request`, on its device.
 
-    Raises Incomplete where the reference cannot be had, draws no weights or cannot be judged.
+    Raises Incomplete where a side cannot be had, or the reference draws no weights or cannot be
+    judged.
     """
-    if reason := reference.unavailable():
-        raise Incomplete(f"{reference.title} is unavailable: {reason}")
+    for side in (reference, mine):
+        if reason := side.unavailable():
+            raise Incomplete(f"{side.title} is unavailable: {reason}")
     with tempfile.TemporaryDirectory(prefix="parity-") as temporary:
         place = Path(temporary)
         say("Both sides open the run and declare what they would use (rungs 1-4) ...")

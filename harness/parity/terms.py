@@ -12,10 +12,10 @@ from typing import Any
 from harness.experiment import algorithms
 from harness.experiment.algorithms import OWN_FIELDS
 from harness.implementations.reported import Evidence
-from harness.runs import origin
 from harness.runs.folder import Run
 from harness.runs.manifest import Status
-from harness.runs.origin import Origin
+from harness.runs.origins import origin
+from harness.runs.origins.origin import Origin
 
 RUNGS = {
     1: "same images",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.experiment.algorithms import images_an_iteration
-from harness.experiment.contender import reference as name_of_reference
+from harness.experiment import algorithms
+from harness.experiment.algorithms import Algorithm
+from harness.experiment.contender import reference_with
 from harness.experiment.profile import Profile
 from harness.runs.progress import duration
 
@@ -16,15 +17,17 @@ PARTS = ("augmentation", "forward", "backward", "optimiser", "ema")
 
 def markdown(result: dict[str, Any], profile: Profile) -> str:
     """The table of contenders, our breakdown against the ceiling, and where it was measured."""
+    algorithm = algorithms.of(algorithms.recorded(result))
     hardware, versions = result["hardware"], result["versions"]
-    images = images_an_iteration(result)
-    held_against = name_of_reference()
+    images = algorithms.images_an_iteration(result)
+    held_against = reference_with(algorithm.name)
     reference = next((c for c in result["contenders"] if c["name"] == held_against), None)
     lines = [
-        f"# Speed, profile {result['profile']}",
+        f"# Speed{_of(algorithm)}, profile {result['profile']}",
         "",
         f"{result['data']}, {result['network']}, {result['batch_size']} labelled and "
-        f"{result['batch_size'] * result['mu']} unlabelled images an iteration. Medians of "
+        f"{result['batch_size'] * result['mu']} unlabelled images an iteration"
+        f"{_forward(algorithm, result)}. Medians of "
         f"{_count(result['blocks'], 'block')} of {_count(result['iterations'], 'iteration')}, "
         f"block by block in turn, not counting {result['discarded']} at the start of each.",
         "",
@@ -45,7 +48,7 @@ def markdown(result: dict[str, Any], profile: Profile) -> str:
         *_witnessed(result["contenders"]),
     ]
     for contender in result["contenders"]:
-        if contender["name"] == "own":
+        if "parts" in contender["median"]:  # of ours
             lines += ["", *_breakdown(contender)]
     where = hardware["gpu"] or hardware["cpu"]
     lines += [
@@ -57,6 +60,18 @@ def markdown(result: dict[str, Any], profile: Profile) -> str:
         + f"TorchSSL {result['torchssl_commit'] or 'not timed'}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _of(algorithm: Algorithm) -> str:
+    return "" if algorithm.name == algorithms.DEFAULT else f" of {algorithm.title}"
+
+
+def _forward(algorithm: Algorithm, result: dict[str, Any]) -> str:
+    """How often those images go through the network, of another algorithm than the default."""
+    if algorithm.name == algorithms.DEFAULT:
+        return ""
+    forward, trained = algorithm.images_forward(result)
+    return f", {forward} through the network and {trained} of them in the batch of the losses"
 
 
 def whole_run(seconds: dict[str, Any], profile: Profile) -> float | None:
@@ -129,7 +144,7 @@ def _breakdown(contender: dict[str, Any]) -> list[str]:
     rows += [("an iteration", measured["seconds_per_iteration"]), ("bare forward + backward", bare)]
     rows.append(("an evaluation", measured["seconds_per_evaluation"]))
     return [
-        f"## own, {contender['variant']}",
+        f"## {contender['name']}, {contender['variant']}",
         "",
         *_table(
             ["part", "ms", "of bare forward + backward"],

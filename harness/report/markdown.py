@@ -110,7 +110,8 @@ def _differences(comparison: Comparison) -> list[str]:
         + wording.verdict(pairing, comparison.titles)
         for pairing in comparison.pairings
     ]
-    return ["## Differences", "\n".join(lines), "\n".join(sentences), wording.TEST]
+    notes = [wording.TEST, *wording.floor(comparison)]
+    return ["## Differences", "\n".join(lines), "\n".join(sentences), *notes]
 
 
 def _gains(comparison: Comparison) -> list[str]:

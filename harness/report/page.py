@@ -170,7 +170,11 @@ def commands(comparison: Comparison) -> list[str]:
     return [
         *(checkout if len(commits) == 1 else []),
         f"{_threads(runs)}make compare {asked}",
-        *(f"make parity PROFILE={profile.name}{_of(one)}" for one in _algorithms(runs)),
+        *(
+            f"make parity PROFILE={profile.name}{_of(one)}"
+            for one in _algorithms(runs)
+            if one.has_ladder
+        ),
         f"make verify PROFILE={profile.name}",
     ]
 

@@ -30,6 +30,27 @@ GAIN_TEST = (
 )
 
 
+def floor(comparison: Comparison) -> list[str]:
+    """What rounding alone moves, in one sentence; [] where the profile does not know it.
+
+    It was measured on the profile's own images and iterations.
+    """
+    profile, known = comparison.profile, comparison.profile.floor
+    labels = sorted({pairing.labels for pairing in comparison.pairings} & {*known})
+    told = {
+        (run.manifest.settings["data"], run.manifest.settings["iterations"])
+        for run in comparison.runs
+    }
+    if not labels or told != {(profile.data, profile.iterations)}:
+        return []
+    several = " and ".join(f"{known[count]:.2f} points with {count} labels" for count in labels)
+    return [
+        "The floor under every difference of a single seed: two runs of ours that have all of it "
+        f"and differ in rounding alone, by one thread and two, were up to {several} apart "
+        "(study `noise`)."
+    ]
+
+
 def cell(cell: Cell) -> str:
     """`93.20 ± 1.10 [90.47, 95.93] (n=3), 1 failed`; or why there is no number."""
     sample = cell.sample

@@ -21,6 +21,7 @@ from harness.implementations.logs.own import read
 from harness.implementations.reported import Facts, Point, Progress
 
 CHILD = Path(__file__).with_name("fake_entry.py")
+UNTRACED = {"COVERAGE_PROCESS_CONFIG": ""}  # there is nothing of ours in it to be measured
 
 
 class Fake(Implementation):
@@ -38,16 +39,17 @@ class Fake(Implementation):
 
     def declare_command(self, request: Request, folder: Path) -> Command:
         options = ("0", request.dataset.sha256, "0", "0")
-        return Command((sys.executable, str(CHILD), "declare", *options), _device_of(request))
+        environment = UNTRACED | _device_of(request)
+        return Command((sys.executable, str(CHILD), "declare", *options), environment)
 
     def weights_command(self, profile: Profile, seed: int, out: Path) -> Command:
-        return Command((sys.executable, str(CHILD), "weights", str(out)))
+        return Command((sys.executable, str(CHILD), "weights", str(out)), UNTRACED)
 
     def train_command(self, request: Request, folder: Path, resume: bool = False) -> Command:
         profile = request.profile
         after = ",".join(str(n) for n in profile.evaluated_after())
         options = (after, request.dataset.sha256, str(profile.iterations), str(int(resume)))
-        environment = {**_mode_of(request), **_device_of(request)}
+        environment = UNTRACED | _mode_of(request) | _device_of(request)
         return Command((sys.executable, str(CHILD), "train", *options), environment)
 
     def resumes_at(self, folder: Path) -> int | None:

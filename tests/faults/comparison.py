@@ -12,16 +12,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from harness.commands import compare as pipeline
 from harness.commands.compare import CompareQuestion as Question
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import HarnessError
 from harness.experiment.profile import load
 from harness.runs.attempt import Limits
@@ -33,6 +35,16 @@ Numbers = list[tuple[int, float, float]]
 # Libraries are loaded once; each process that is killed is a fork of one that has them.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["harness.commands.cli", "torch", "torchvision", "matplotlib.pyplot"])
+
+
+def start_fork(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    """`target(*arguments)` in such a process. They leave no coverage, and so take none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        forkserver.ensure_running()
+    process = FORKS.Process(target=target, args=arguments)
+    process.start()
+    return process
 
 
 class Comparison:
@@ -67,9 +79,8 @@ class Comparison:
     def running(self, unprivileged: bool = False, **options: Any) -> Iterator[BaseProcess]:
         """It runs in another process, whose whole output lies beside the results."""
         self.results.parent.mkdir(exist_ok=True)
-        arguments = (self.question | options, dict(os.environ), self._output, unprivileged)
-        process = FORKS.Process(target=compare_in_child, args=arguments)
-        process.start()
+        question, environment = self.question | options, dict(os.environ)
+        process = start_fork(compare_in_child, question, environment, self._output, unprivileged)
         try:
             yield process
         finally:

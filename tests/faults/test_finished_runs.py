@@ -18,8 +18,9 @@ import pytest
 from rich.console import Console
 
 from harness.analysis import results, status
-from harness.commands import cli, table, verify
-from harness.commands.terminal import Terminal
+from harness.commands import cli, verify
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import LogError
 from harness.experiment import profile
 from harness.report.figures import curves as figure

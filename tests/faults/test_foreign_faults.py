@@ -13,6 +13,8 @@ from tests.conftest import use_fake
 from tests.faults.test_foreign_flow import NAME, Flow
 from tests.helpers import foreign
 
+pytestmark = pytest.mark.usefixtures("untraced")  # test_foreign_flow measures what is beside it
+
 
 @pytest.fixture(autouse=True)
 def only_fakes(monkeypatch, tmp_path):

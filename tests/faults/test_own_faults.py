@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.analysis import results
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.experiment.data import read_dataset
 from harness.experiment.profile import load
 from harness.implementations import registry
@@ -66,6 +66,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         use_fake(patch, tmp_path_factory.mktemp("none"))
         patch.setenv("OMP_NUM_THREADS", "1")
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # tests of own_impl measure it
         patch.setattr(Own, "checkpoint_every", 4)
         yield
 

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 from harness.commands import status as status_command
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput
 from harness.experiment import profile
 from harness.experiment.settings_file import CONFIGS

@@ -1,1 +1,1 @@
-"""Where a command meets who typed it: words, streams, errors that nobody expected."""
+"""Where a command meets who typed it: words, streams, the terminal, errors nobody expected."""

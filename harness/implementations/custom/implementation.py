@@ -28,7 +28,7 @@ from harness.implementations.custom import (
 from harness.implementations.custom.child.witness import PREDICTED, PROGRESS
 from harness.implementations.custom.spec import KEPT, Described
 from harness.implementations.interface import DATA, Command, Implementation, Request, Timing
-from harness.implementations.logs import described as logs
+from harness.implementations.logs.described import read as logs
 from harness.implementations.own import Own
 from harness.implementations.reported import Facts, Point, Progress, Resolved
 from harness.implementations.source import commit_of

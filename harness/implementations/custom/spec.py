@@ -16,7 +16,7 @@ from harness.errors import BadInput
 from harness.experiment.contender import Contender
 from harness.implementations.custom import placeholders
 from harness.implementations.custom.child.shims import SHIMS
-from harness.implementations.logs.options import LogOptions, Patterns, Reader
+from harness.implementations.logs.described.options import LogOptions, Patterns, Reader
 
 KEPT = "compare.yaml"  # in each run's folder: the file that it was trained by
 BUDGET = ("labels", "iterations", "batch_size", "mu")  # without which nothing is compared
@@ -86,14 +86,14 @@ class RunPart(Part):
 
 
 class CountingPart(Part):
-    """See `logs.options.Counting`."""
+    """See `logs.described.options.Counting`."""
 
     times: Number = 1
     plus: Number = 0
 
 
 class LogPart(Part):
-    """What it logs: see `logs.options.LogOptions`; `file` may be a pattern, as events.out.*"""
+    """See `logs.described.options.LogOptions`; `file` may be a pattern, as events.out.*"""
 
     reader: Reader
     file: str

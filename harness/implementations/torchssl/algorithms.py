@@ -35,8 +35,8 @@ class Entry:
     """One algorithm. `loop` is `module:class`, the class whose `train` is the training loop.
 
     `arguments` and `resolved` are beside those that all have. `given` are the keys of its YAML
-    that are its own, made of the run's settings; `shims` are what it needs on any machine; `child`
-    is the module in child/ that answers the ladder.
+    that are its own, made of the run's settings; `shims` are what it needs on any machine; what it
+    `forgets` is in no checkpoint; `child` is the module in child/ that answers the ladder.
     """
 
     script: str
@@ -45,11 +45,17 @@ class Entry:
     resolved: tuple[str, ...]
     given: Callable[[Settings], dict[str, Any]]
     shims: tuple[str, ...] = ()
+    forgets: tuple[str, ...] = ()
     child: str = "parity"
 
     def argument(self, setting: str) -> str | None:
         """The key of a setting in the 'Arguments:' line; None where it has none."""
         return (ARGUMENTS | dict(self.arguments)).get(setting)
+
+
+def _with_threshold(settings: Settings) -> dict[str, Any]:
+    """Of pseudo-labels; `T` sharpens, unused with hard ones."""
+    return {"hard_label": True, "T": 0.5, "p_cutoff": settings["threshold"]}
 
 
 ENTRIES = {
@@ -58,11 +64,7 @@ ENTRIES = {
         loop="models.fixmatch.fixmatch:FixMatch",
         arguments={"threshold": "p_cutoff", "hard_labels": "hard_label"},
         resolved=(*RESOLVED, "strong_operations"),
-        given=lambda settings: {
-            "hard_label": True,
-            "T": 0.5,  # sharpening, unused with hard labels
-            "p_cutoff": settings["threshold"],
-        },
+        given=_with_threshold,
     ),
     "mixmatch": Entry(
         script="mixmatch.py",
@@ -81,5 +83,19 @@ ENTRIES = {
         },
         shims=("saves-early",),  # its save_model saves nothing before a million iterations
         child="mixmatch_parity",
+    ),
+    "flexmatch": Entry(
+        script="flexmatch.py",
+        loop="models.flexmatch.flexmatch:FlexMatch",
+        arguments={
+            "algorithm": "alg",
+            "threshold": "p_cutoff",
+            "hard_labels": "hard_label",
+            "threshold_warmup": "thresh_warmup",
+            "distribution_alignment": "use_DA",
+        },
+        resolved=(*RESOLVED, "strong_operations"),
+        given=_with_threshold,
+        forgets=("what is learnt of each class, and so its threshold, is counted anew",),
     ),
 }

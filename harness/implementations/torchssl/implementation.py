@@ -62,7 +62,7 @@ class TorchSSL(Implementation):
     declares = True
     # It knows no others: `settings` has amp off, and nothing of it compiles.
     fixed: ClassVar[Mapping[str, Any]] = {"precision": "fp32", "compile": False}
-    not_restored = (
+    not_restored: tuple[str, ...] = (
         "the order of the data starts again from the seed",
         "random states of Python, NumPy and torch start again from the seed",
     )
@@ -70,6 +70,8 @@ class TorchSSL(Implementation):
 
     def __init__(self, contender: Contender) -> None:
         super().__init__(contender)
+        if contender.algorithm in ENTRIES:
+            self.not_restored = (*self.not_restored, *self._entry.forgets)
         named = os.environ.get("TORCHSSL_DIR")
         self.source = Path(named).resolve() if named else REPOSITORY / "third_party" / "torchssl"
 

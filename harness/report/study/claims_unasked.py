@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from harness.analysis import selection
 from harness.analysis.claims import Weighed
 from harness.analysis.comparison import Paired
@@ -17,8 +15,8 @@ TIMES = (
     "seeds whose two runs had the same processor and as many threads."
 )
 MEMORY = (
-    "Peak memory on the host is of a benchmark, the first precision that it timed of each: no run "
-    "records its own."
+    "Peak memory on the host is of the benchmarks beside the runs, in the first precision that was "
+    "timed of each: no run records its own."
 )
 
 
@@ -86,10 +84,13 @@ def _time(cost: Cost) -> list[str]:
 
 
 def _memory(weighed: Weighed) -> list[str]:
-    names: Sequence[str] = [n for pair in weighed.claims.contenders.values() for n in pair]
+    claims = weighed.claims
+    names = [name for pair in claims.contenders.values() for name in pair]
     if not weighed.memory:
-        command = f'make bench PROFILE={weighed.claims.profile} IMPLEMENTATIONS="{" ".join(names)}"'
-        return [f"No run records its peak memory, and none was measured here; `{command}` does."]
+        bench = f'make bench PROFILE={claims.profile} IMPLEMENTATIONS="'
+        bench += " ".join(claims.implementations) + '"'
+        both = f"`{bench}`, without and with `ALGORITHM={claims.algorithm}`"
+        return [f"No run records its peak memory, and none was measured here: {both}, does so."]
     rows = [
         [f"`{name}`", f"{weighed.memory[name] / 2**20:,.0f}" if name in weighed.memory else "-"]
         for name in names

@@ -189,9 +189,12 @@ def test_memory_is_a_benchmarks(results: Path) -> None:
         {"name": name, "variant": "fp32", "median": {"peak_host_bytes": peak}}
         for name, peak in timed
     ]
-    bench = results / "quick" / costs.BENCH
+    bench = results / "quick" / "bench.json"
     bench.write_text(json.dumps({"contenders": contenders}))
     assert read(results).memory == {"own": 100, "own-mixmatch": 300}
+    other = {"name": "torchssl-mixmatch", "median": {"peak_host_bytes": 400}}
+    (results / "quick" / "bench-mixmatch.json").write_text(json.dumps({"contenders": [other]}))
+    assert read(results).memory == {"own": 100, "own-mixmatch": 300, "torchssl-mixmatch": 400}
     for content in ("[", "{}", "[1]", '{"contenders": [3]}'):
         bench.write_text(content)
         with pytest.raises(BadInput, match=r"bench\.json: not of a benchmark .*'make bench'"):

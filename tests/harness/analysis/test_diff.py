@@ -13,8 +13,8 @@ import pytest
 
 from harness.analysis import accepted, base_table, diff, frames, results
 from harness.commands import diff as diff_command
-from harness.commands import table as rebuilt
 from harness.commands import verify
+from harness.commands.results import table as rebuilt
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import profile
 from harness.report import outputs, table

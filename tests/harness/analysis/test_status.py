@@ -15,7 +15,7 @@ from harness.analysis import published, status
 from harness.analysis.status import State, on_track
 from harness.commands import cli
 from harness.commands import status as status_command
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput
 from harness.experiment import study as definition
 from harness.implementations.reported import Point

@@ -13,11 +13,12 @@ from rich.console import Console
 
 from harness.analysis import provenance
 from harness.analysis.provenance import Provenance
-from harness.commands import accuracy_check, table
+from harness.commands import accuracy_check
 from harness.commands import compare as pipeline
 from harness.commands.accuracy_check import AccuracyQuestion as Check
 from harness.commands.compare import CompareQuestion as Question
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.experiment import profile
 from harness.implementations import registry

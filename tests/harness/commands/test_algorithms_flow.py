@@ -10,6 +10,7 @@ import pytest
 from harness.commands import compare as pipeline
 from harness.commands.cli import main
 from harness.experiment import contender
+from harness.implementations.torchssl.implementation import TorchSSL
 from harness.report.figures import curves
 from tests.fakes.fake import Fake
 from tests.faults.comparison import Comparison
@@ -91,8 +92,8 @@ def test_a_baseline_is_of_its_own_algorithm(case: Comparison) -> None:
 @pytest.mark.parametrize(
     ("algorithms", "error"),
     [
-        ("mixmatch flexmatch", "ALGORITHMS flexmatch: unknown; use fixmatch, mixmatch"),
-        (" , ", "ALGORITHMS: none named; use fixmatch mixmatch"),
+        ("mixmatch uda", "ALGORITHMS uda: unknown; use fixmatch, mixmatch, flexmatch"),
+        (" , ", "ALGORITHMS: none named; use fixmatch mixmatch flexmatch"),
     ],
 )
 def test_wrong_names_are_refused(
@@ -112,10 +113,26 @@ def test_wrong_names_are_refused(
 def test_a_ladder_of_no_algorithm_is_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["harness", "parity", "--algorithm", "flexmatch"])
+    monkeypatch.setattr(sys, "argv", ["harness", "parity", "--algorithm", "uda"])
     assert main() == 2
-    error = "error: ALGORITHM flexmatch: unknown; use fixmatch, mixmatch\n"
+    error = "error: ALGORITHM uda: unknown; use fixmatch, mixmatch, flexmatch\n"
     assert capsys.readouterr().err == error
+
+
+def test_a_ladder_that_ours_does_not_climb_is_refused(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    data_dir: Path,
+) -> None:
+    monkeypatch.setattr(TorchSSL, "unavailable", lambda _: None)
+    arguments = ["--algorithm", "flexmatch", "--profile", "quick", "--data-dir", str(data_dir)]
+    arguments += ["--results", str(tmp_path / "results")]
+    monkeypatch.setattr(sys, "argv", ["harness", "parity", *arguments])
+    assert main() == 3
+    why = "own has no FlexMatch; leave it out of ALGORITHMS"
+    assert capsys.readouterr().err == f"error: FlexMatch (own) is unavailable: {why}\n"
+    assert not (tmp_path / "results").exists()
 
 
 def test_names_of_contenders_are_taken_as_they_are_and_once(case: Comparison) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.commands import bench
+from harness.commands.bench import asked
+from harness.commands.bench import command as bench
+from harness.commands.bench.asked import BenchQuestion
 from harness.errors import BadInput, Incomplete
 from harness.experiment import gpu, profile
 from harness.experiment.data import read_dataset
@@ -107,6 +109,21 @@ def test_the_floor_is_what_a_matrix_product_would_take() -> None:
     ) in text
 
 
+def test_another_algorithms_page_says_so_and_what_an_iteration_takes() -> None:
+    result = _result() | {"algorithm": "mixmatch"}
+    for contender in result["contenders"]:
+        contender["name"] += "-mixmatch"
+    text = bench_report.markdown(result, profile.load("quick").under("mixmatch"))
+    assert text.startswith("# Speed of MixMatch, profile quick\n")
+    # Both views of 16 images to guess, then 8 labelled ones and both views again in the losses.
+    assert (
+        "8 labelled and 16 unlabelled images an iteration, 72 through the network and 40 of them "
+        "in the batch of the losses. Medians of 3 blocks"
+    ) in text
+    assert "| own-mixmatch | fp32 | 50.0 | 20.00 | 480 | 2.50 |" in text
+    assert "\n## own-mixmatch, fp32\n" in text
+
+
 def test_without_torchssl_there_is_no_ratio() -> None:
     result = _result()
     del result["contenders"][1]
@@ -116,7 +133,7 @@ def test_without_torchssl_there_is_no_ratio() -> None:
     assert "TorchSSL not timed." in text
 
 
-def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> bench.Question:
+def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> BenchQuestion:
     question = {
         "profile": "quick",
         "device": "cpu",
@@ -127,7 +144,7 @@ def _question(results: Path, data_dir: Path | None = None, **changes: Any) -> be
         "results": results,
         "data_dir": data_dir,
     }
-    return bench.BenchQuestion(**(question | changes))
+    return BenchQuestion(**(question | changes))
 
 
 @pytest.fixture
@@ -224,17 +241,17 @@ def test_what_is_timed_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
     monkeypatch.setattr(gpu, "count", lambda: 1)
     question = _question(tmp_path, variants=("bf16+compile+contiguous",))
-    [ours] = bench._ours(question, "cuda")
+    [ours] = asked._ours(question, "cuda")
     assert ours.timing == Timing(1, 1, "bf16", True, "contiguous")
-    theirs = bench._reference(question, registry.create("torchssl"), "cuda")
+    theirs = asked._reference(question, registry.create("torchssl"), "cuda")
     assert [(str(one), one.timing.workers) for one in theirs] == [
         ("torchssl fp32, tf32 convolutions, loaders x3", 3),
         ("torchssl fp32, tf32 convolutions, loaders x1", 1),
     ]
-    assert [str(one) for one in bench._reference(question, registry.create("torchssl"), "cpu")] == [
+    assert [str(one) for one in asked._reference(question, registry.create("torchssl"), "cpu")] == [
         "torchssl fp32"
     ]
-    assert {"tf32+compile", "bf16+compile"} < {*bench.DEFAULT_VARIANTS["cuda"]}
+    assert {"tf32+compile", "bf16+compile"} < {*asked.DEFAULT_VARIANTS["cuda"]}
 
 
 def test_torchssl_evaluates_after_all_that_is_timed(data_dir: Path, tmp_path: Path) -> None:
@@ -258,6 +275,7 @@ def test_torchssl_evaluates_after_all_that_is_timed(data_dir: Path, tmp_path: Pa
         ({"device": "tpu"}, "DEVICE tpu: unknown; use auto, cpu or cuda"),
         ({"device": "cuda"}, "DEVICE cuda: torch finds no CUDA device here; use DEVICE=cpu"),
         ({"profile": "fast"}, "PROFILE fast: unknown"),
+        ({"algorithm": "uda"}, "ALGORITHM uda: unknown; use fixmatch, mixmatch, flexmatch"),
     ],
 )
 def test_bad_input_is_told_before_anything_is_timed(
@@ -272,10 +290,37 @@ def test_bad_input_is_told_before_anything_is_timed(
         bench.run(_question(tmp_path, data_dir, **changes), plain()[0])
 
 
-def _command(data_dir: Path, results: Path) -> list[str]:
+@pytest.mark.usefixtures("no_torchssl")
+def test_mixmatch_is_timed_beside_fixmatch_and_on_its_own_terms(
+    tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Request] = []
+    say = Command((sys.executable, "-c", COUNTS.format(counter=str(tmp_path / "count"))), {})
+
+    def command(_side: Own, request: Request, *_: Any) -> Command:
+        asked.append(request)
+        return say
+
+    monkeypatch.setattr(Own, "benchmark_command", command)
+    for algorithm in ("fixmatch", "mixmatch"):
+        question = _question(tmp_path / "results", data_dir, blocks=1, algorithm=algorithm)
+        with pytest.raises(Incomplete, match="torchssl"):
+            bench.run(question, plain()[0])
+    folder = tmp_path / "results/quick"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "bench-mixmatch.json", "bench-mixmatch.md", "bench.json", "bench.md",
+    ]  # fmt: skip
+    first, second = (json.loads((folder / f"bench{w}.json").read_text()) for w in ("", "-mixmatch"))
+    assert "algorithm" not in first and second["algorithm"] == "mixmatch"
+    assert [c["name"] for c in first["contenders"]] == ["own"]
+    assert [c["name"] for c in second["contenders"]] == ["own-mixmatch"]
+    assert asked[1].hyper_parameters["alpha"] == 0.5 and "alpha" not in asked[0].hyper_parameters
+
+
+def _command(data_dir: Path, results: Path, *more: str) -> list[str]:
     options = ["--profile", "quick", "--device", "cpu", "--blocks", "1", "--iterations", "4"]
     paths = ["--discard", "2", "--data-dir", str(data_dir), "--results", str(results)]
-    return [sys.executable, "-m", "harness", "bench", *options, *paths]
+    return [sys.executable, "-m", "harness", "bench", *options, *paths, *more]
 
 
 def test_ours_is_timed_for_real(tmp_path: Path, data_dir: Path) -> None:
@@ -300,13 +345,26 @@ def test_ours_is_timed_for_real(tmp_path: Path, data_dir: Path) -> None:
 @pytest.mark.skipif(
     not (SUBMODULE / "fixmatch.py").exists(), reason="the submodule TorchSSL could not be had"
 )
-def test_both_are_timed_for_real(tmp_path: Path, data_dir: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "file", "names"),
+    [
+        ((), "bench", ["own", "torchssl"]),
+        (
+            ("--algorithm", "mixmatch"),
+            "bench-mixmatch",
+            ["own-mixmatch", "torchssl-mixmatch"],
+        ),
+    ],
+)
+def test_both_are_timed_for_real(
+    tmp_path: Path, data_dir: Path, more: tuple[str, ...], file: str, names: list[str]
+) -> None:
     done = subprocess.run(
-        _command(data_dir, tmp_path), cwd=REPOSITORY, capture_output=True, text=True
+        _command(data_dir, tmp_path, *more), cwd=REPOSITORY, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    result = json.loads((tmp_path / "quick/bench.json").read_text())
-    assert [c["name"] for c in result["contenders"]] == ["own", "torchssl"]
+    result = json.loads((tmp_path / f"quick/{file}.json").read_text())
+    assert [c["name"] for c in result["contenders"]] == names
     for contender in result["contenders"]:
         assert contender["median"]["seconds_per_iteration"] > 0
         assert contender["median"]["seconds_per_evaluation"] >= 0

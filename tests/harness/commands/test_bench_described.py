@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.commands import bench
+from harness.commands.bench import command as bench
+from harness.commands.bench.asked import BenchQuestion
 from harness.errors import Incomplete
 from harness.implementations import registry
 from tests.conftest import use_fake
@@ -30,7 +31,7 @@ def _bench(
     tmp_path: Path, data_dir: Path, *implementations: str, blocks: int = 1
 ) -> tuple[dict[str, Any], str]:
     """(bench.json, bench.md)."""
-    question = bench.BenchQuestion(
+    question = BenchQuestion(
         profile="quick",
         device="cpu",
         variants=(),

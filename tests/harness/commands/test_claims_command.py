@@ -11,8 +11,10 @@ import pytest
 from rich.console import Console
 
 from harness.commands import claims as claims_command
-from harness.commands import cli, publish, table, verify
-from harness.commands.terminal import Terminal
+from harness.commands import publish, verify
+from harness.commands.cli import verbs
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import claims as definition
 from harness.experiment import profile
@@ -33,7 +35,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
     monkeypatch.setattr(sys, "argv", ["harness", *map(str, words)])
-    return cli.main()
+    return verbs.main()
 
 
 def study(monkeypatch: pytest.MonkeyPatch, results: Path, *words: object) -> int:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import bench, cli, table
+from harness.commands import cli
 from harness.commands import compare as pipeline
+from harness.commands.bench import command as bench
+from harness.commands.bench.asked import BenchQuestion
 from harness.commands.console import arguments
+from harness.commands.results import table
 from harness.experiment import data, profile
 from tests.conftest import REPOSITORY, write_small_data
 from tests.helpers import batches, made
@@ -97,9 +100,7 @@ def test_implementations_and_variants_take_commas(
     assert compare(monkeypatch, tmp_path, "", implementations="own,torchssl") == 0
     assert call(monkeypatch, "bench", "--variants", "fp32,fp32+compile") == 0
     comparison, timing = asked
-    assert isinstance(comparison, pipeline.CompareQuestion) and isinstance(
-        timing, bench.BenchQuestion
-    )
+    assert isinstance(comparison, pipeline.CompareQuestion) and isinstance(timing, BenchQuestion)
     assert comparison.implementations == ["own", "torchssl"]
     assert timing.variants == ("fp32", "fp32+compile")
 

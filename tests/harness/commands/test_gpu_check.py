@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.commands import cli, gpu_check
+from harness.commands import cli
+from harness.commands.gpu_check import bounds, command, images, parts
 from harness.errors import CheckFailed
 from harness.experiment import gpu
 from harness.experiment.data import read_dataset
@@ -46,13 +47,15 @@ def checked(
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
     """The parts that train, on a machine without TorchSSL; tests and speed have tests of their own.
 
-    The limits are of a GPU's: here they are longer.
+    The limits are of a GPU's: here they are longer, and the runs shorter.
     """
     place = tmp_path_factory.mktemp("gpu check")
     write_small_data(place / "data")
     code = (
-        "import sys; from harness.commands import cli, gpu_check\n"
-        "gpu_check.LIMITS.update(dict.fromkeys(gpu_check.LIMITS, 600))\n"
+        "import sys; from harness.commands import cli\n"
+        "from harness.commands.gpu_check import bounds, parts\n"
+        "parts.TRAINED, parts.RESUMED = 8, 30\n"
+        "bounds.LIMITS.update(dict.fromkeys(bounds.LIMITS, 600))\n"
         "sys.exit(cli.main())"
     )
     words = ["gpu-check", "--profile", "quick", "--parts", "device parity training resumption"]
@@ -103,27 +106,24 @@ def test_a_part_ends_in_its_time(
 ) -> None:
     monkeypatch.setattr(gpu, "is_there", lambda: True)
     monkeypatch.setattr(gpu, "name", lambda: "Some GPU")
-    monkeypatch.setattr(
-        gpu_check, "ABOUT", "import time; print('well', flush=True); time.sleep(600)"
-    )
-    monkeypatch.setitem(gpu_check.LIMITS, "device", 15)
-    question = gpu_check.GpuQuestion("quick", tmp_path, data_dir, parts=("device",))
+    monkeypatch.setattr(parts, "ABOUT", "import time; print('well', flush=True); time.sleep(600)")
+    monkeypatch.setitem(bounds.LIMITS, "device", 8)
+    question = command.GpuQuestion("quick", tmp_path, data_dir, parts=("device",))
     began = time.monotonic()
     with pytest.raises(CheckFailed, match="versions and device: not ended in its time: its last"):
-        gpu_check.run(question, plain()[0])
+        command.run(question, plain()[0])
     assert time.monotonic() - began < 300
     assert "    well" in (tmp_path / "quick/gpu-check.md").read_text()
-    late = gpu_check.GpuQuestion("quick", tmp_path, data_dir, parts=("device",), seconds=-1)
-    gpu_check.run(late, plain()[0])
+    late = command.GpuQuestion("quick", tmp_path, data_dir, parts=("device",), seconds=-1)
+    command.run(late, plain()[0])
     assert "| skipped | 0s | after -1 s in all |" in (tmp_path / "quick/gpu-check.md").read_text()
 
 
 def test_images_are_made_where_cifar10_is_not_at_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu_check, "cache_folder", lambda: tmp_path / "cache")
-    question = gpu_check.GpuQuestion("cifar10", tmp_path)
-    folder, what = gpu_check._data(question, "cifar10", tmp_path)
+    monkeypatch.setattr(images, "cache_folder", lambda: tmp_path / "cache")
+    folder, what = images.find(None, "cifar10", tmp_path)
     assert folder is not None and "accuracies mean nothing" in what
     made = read_dataset(folder)
     assert (made.train_size, made.test_size) == (49_500, 10_000)
@@ -136,19 +136,19 @@ def test_the_benchmark_is_part_of_the_page(
 ) -> None:
     asked: list[tuple[str, ...]] = []
 
-    def benched(self: gpu_check._Check, seconds: float, *words: str) -> Ended:
+    def benched(self: parts.GpuParts, seconds: float, *words: str) -> Ended:
         asked.append(words)
         write_text(self.made / "bench.md", "# Speed\n\nThe table.\n\n## own, tf32\n\nParts.\n")
         return Ended(code, ("error: not all could be timed",))
 
     monkeypatch.setattr(gpu, "is_there", lambda: True)
     monkeypatch.setattr(gpu, "name", lambda: "Some GPU")
-    monkeypatch.setattr(gpu_check._Check, "_child", benched)
+    monkeypatch.setattr(parts.GpuParts, "_child", benched)
     monkeypatch.setattr(TorchSSL, "unavailable", lambda _: None)
     variants = ("tf32", "bf16+compile")
-    question = gpu_check.GpuQuestion("quick", tmp_path, data_dir, ("speed",), variants)
+    question = command.GpuQuestion("quick", tmp_path, data_dir, ("speed",), variants)
     try:
-        gpu_check.run(question, plain()[0])
+        command.run(question, plain()[0])
     except CheckFailed as error:
         assert code and str(error) == "speed: failed: error: not all could be timed"
     page = (tmp_path / "quick/gpu-check.md").read_text()

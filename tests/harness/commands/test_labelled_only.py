@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from pydantic import ValidationError
 
 from harness.analysis import comparison, results
-from harness.commands import table
+from harness.commands.results import table
 from harness.experiment import data, profile
 from harness.implementations import interface, registry
 from harness.implementations.interface import Request

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import table as rebuilt
+from harness.commands.results import table as rebuilt
 from harness.experiment import profile
 from tests.conftest import REPOSITORY
 from tests.helpers import made

@@ -17,9 +17,9 @@ import pytest
 from rich.console import Console
 
 from harness.commands import compare as pipeline
-from harness.commands import table
 from harness.commands.compare import CompareQuestion as Question
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import BadInput, Incomplete
 from harness.runs.attempt import Limits
 from tests.conftest import REPOSITORY

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.commands import cli
 from harness.commands import parity as proof
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import CheckFailed, Incomplete
 from harness.parity import checklist, ladder
 from harness.parity.checklist import Rung, check, rung

@@ -1,29 +1,41 @@
-"""Tables in the README are lines of committed result files."""
+"""Tables in the README and in docs/ are lines of committed result files."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+import pytest
 
 from tests.conftest import REPOSITORY
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"<!-- from (\S+) -->\n(.*?)<!-- end -->", README, re.DOTALL)
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+BLOCK = re.compile(r"<!-- from (\S+) -->\n(.*?)<!-- end -->", re.DOTALL)
 
 
-def test_every_number_in_a_table_of_the_readme_is_in_the_results_it_names() -> None:
-    assert {source for source, _ in BLOCKS} == {
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def test_the_published_results_are_quoted() -> None:
+    assert {source for page in PAGES for source, _ in blocks(page)} == {
         "results/published/quick/table.md",
         "results/published/quick/bench.md",
         "results/published/cifar10-jpeg75/quick/table.md",
         "results/published/cifar10-jpeg75/cifar10/bench.md",
         "results/published/studies/*/README.md",
     }
-    for source, block in BLOCKS:
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_number_in_a_table_is_in_the_results_it_names(page: Path) -> None:
+    for source, block in blocks(page):
         files = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob(source)]
         there = "\n".join(files).splitlines()
         assert [line for line in block.splitlines() if line and line not in there] == []
 
 
-def test_what_the_readme_links_to_is_there() -> None:
-    links = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
-    assert [link for link in links if not (REPOSITORY / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_it_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(((?!http)[^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []

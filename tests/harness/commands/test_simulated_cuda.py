@@ -36,7 +36,8 @@ def compared(
     words = ["compare", "--profile", "quick", "--iterations", "8", "--jobs", "2"]
     words += ["--data-dir", str(place / "data"), "--results", str(place / "results")]
     environment = processes.environment(place, gpus=2) | {"OMP_NUM_THREADS": "1"}
-    environment.pop("TORCHSSL_DIR", None)
+    for name in ("TORCHSSL_DIR", "COVERAGE_PROCESS_CONFIG"):  # the flow on a CPU is measured
+        environment.pop(name, None)
     command = [processes.python(place), "-m", "harness", *words]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
     return done, place
@@ -90,6 +91,25 @@ class TestBothSides:
         path = place / f"results/quick/runs/40-seed0-{name}/manifest.json"
         content: dict[str, object] = json.loads(path.read_text())
         return content
+
+
+@pytest.mark.torchssl
+@pytest.mark.timeout(1800)
+def test_mixmatchs_ladder_holds_on_the_device(tmp_path: Path) -> None:
+    """FixMatch's is a part of gpu-check."""
+    if not (SUBMODULE / "mixmatch.py").exists():
+        pytest.skip("the submodule TorchSSL could not be had")
+    write_small_data(tmp_path / "data")
+    words = ["parity", "--profile", "quick", "--algorithm", "mixmatch", "--device", "cuda"]
+    words += ["--data-dir", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
+    environment = processes.environment(tmp_path) | {"OMP_NUM_THREADS": "1"}
+    for name in ("TORCHSSL_DIR", "COVERAGE_PROCESS_CONFIG"):
+        environment.pop(name, None)
+    command = [processes.python(tmp_path), "-m", "harness", *words]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    ladder = json.loads((tmp_path / "results/quick/parity-mixmatch-cuda.json").read_text())
+    assert [rung["blocked"] for rung in ladder["rungs"]] == [""] * 8
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import provenance, results
-from harness.commands import publish, table, verify
+from harness.commands import publish, verify
+from harness.commands.console.terminal import Terminal
 from harness.commands.publish import Publication
-from harness.commands.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed, HarnessError
 from harness.experiment import contender, profile
 from harness.implementations import registry

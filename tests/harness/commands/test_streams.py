@@ -14,9 +14,9 @@ import pytest
 from rich.console import Console
 
 from harness.commands import cli
-from harness.commands import table as rebuilt
 from harness.commands.console.streams import STAND_INS, prepare, sayable
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table as rebuilt
 from harness.experiment import profile
 from harness.implementations.reported import Point, Progress
 from tests.conftest import REPOSITORY

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from harness.analysis import study as findings
 from harness.commands import verify
+from harness.commands.console.terminal import Terminal
 from harness.commands.study import StudyQuestion as Question
 from harness.commands.study import study
-from harness.commands.terminal import Terminal
 from harness.experiment import profile
 from harness.experiment import study as definition
 from harness.experiment.data import read_dataset
@@ -49,7 +49,7 @@ def test_options_become_flags_and_a_comparison_has_none(data_dir: Path) -> None:
     assert not any(name in told for name in ("use-ema", "precise-bn", "interleave"))
 
 
-@pytest.mark.usefixtures("fake")  # so that there is no TorchSSL: ours draws the weights
+@pytest.mark.usefixtures("fake", "untraced")  # no TorchSSL: ours draws the weights
 def test_the_average_changes_no_training_and_a_loss_that_diverged_is_shown(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

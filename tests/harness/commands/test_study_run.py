@@ -15,9 +15,9 @@ import pytest
 from rich.console import Console
 
 from harness.commands import cli
+from harness.commands.console.terminal import Terminal
 from harness.commands.study import StudyQuestion as Question
 from harness.commands.study import study
-from harness.commands.terminal import Terminal
 from harness.errors import BadInput, Incomplete
 from harness.experiment import study as definition
 from harness.report.study import outputs as files

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from harness.commands import tensorboard
+from harness.commands.console.terminal import Terminal
 from harness.commands.tensorboard import TAGS, Export
-from harness.commands.terminal import Terminal
 from harness.errors import BadInput
 from harness.implementations.logs.torchssl import read
 from harness.runs.manifest import Manifest, Status, write_manifest

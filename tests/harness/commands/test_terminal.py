@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from harness.commands.terminal import Terminal, describe, duration
+from harness.commands.console.terminal import Terminal, describe, duration
 from harness.implementations.reported import Point, Progress
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import table
+from harness.commands.results import table
 from harness.experiment import profile
 from harness.report.figures import curves as figure
 from harness.runs.execution import pool, processor

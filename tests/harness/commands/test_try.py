@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from harness.commands import try_
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, CheckFailed, HarnessError, Incomplete
 from harness.implementations.custom import spec
 from tests.conftest import use_fake

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.commands import cli
-from harness.commands import table as pipeline
 from harness.commands.console import unexpected
+from harness.commands.results import table as pipeline
 from tests.conftest import REPOSITORY
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import table, verify
+from harness.commands import verify
+from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed, LogError
 from harness.experiment import profile
 from tests.helpers import made

@@ -9,10 +9,12 @@ import yaml
 
 from harness.errors import BadInput
 from harness.experiment import algorithms, profile
+from harness.implementations.own import Own
 from tests.conftest import REPOSITORY
 
 TORCHSSL = REPOSITORY / "third_party" / "torchssl" / "config" / "mixmatch"
 QUICK = REPOSITORY / "configs" / "profiles" / "quick.yaml"
+THRESHOLD = "threshold is a setting of FixMatch and FlexMatch; MixMatch has temperature"
 SAME = {
     "num_train_iter": "iterations", "num_eval_iter": "eval_every", "batch_size": "batch_size",
     "uratio": "mu", "T": "temperature", "alpha": "alpha", "ulb_loss_ratio": "lambda_u",
@@ -47,6 +49,20 @@ def test_cifar10_is_torchssls_own_configuration_of_mixmatch(labels: int) -> None
     assert {key: ours[name] for key, name in SAME.items()} == {key: theirs[key] for key in SAME}
 
 
+@pytest.mark.parametrize("name", profile.names())
+def test_flexmatch_is_told_what_fixmatch_is_and_needs_no_section(name: str) -> None:
+    told = profile.load(name)
+    assert told.under("flexmatch") is told
+    expected = {"algorithm": "flexmatch", **told.hyper_parameters("fixmatch")}
+    assert told.hyper_parameters("flexmatch") == expected
+
+
+def test_a_ladder_is_of_what_ours_has() -> None:
+    """It holds ours against the reference."""
+    with_a_ladder = {name for name in algorithms.names() if algorithms.of(name).has_ladder}
+    assert with_a_ladder == set(Own.trains)
+
+
 def test_told_twice_is_told_once() -> None:
     report = profile.load("report2024")
     told = report.under("mixmatch")
@@ -75,10 +91,12 @@ def test_what_an_iteration_costs() -> None:
 @pytest.mark.parametrize(
     ("setting", "algorithm", "text"),
     [
-        ("threshold", "mixmatch", "threshold is a setting of FixMatch; MixMatch has temperature"),
+        ("threshold", "mixmatch", THRESHOLD),
         ("alpha", "fixmatch", "alpha is a setting of MixMatch; FixMatch has threshold, lambda_u"),
         ("lambda_u", "mixmatch", ""),
         ("lr", "mixmatch", ""),
+        ("alpha", "flexmatch", "alpha is a setting of MixMatch; FlexMatch has threshold, lambda_u"),
+        ("threshold", "flexmatch", ""),
     ],
 )
 def test_a_setting_of_another_algorithm_is_named(setting: str, algorithm: str, text: str) -> None:
@@ -87,8 +105,10 @@ def test_a_setting_of_another_algorithm_is_named(setting: str, algorithm: str, t
 
 
 def test_an_unknown_algorithm_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"^ALGORITHMS flexmatch: unknown; use fixmatch, mixmatch$"):
-        algorithms.of("flexmatch")
+    with pytest.raises(
+        BadInput, match=r"^ALGORITHMS uda: unknown; use fixmatch, mixmatch, flexmatch$"
+    ):
+        algorithms.of("uda")
 
 
 def test_a_profile_without_the_section_says_so(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_no_name_is_that_of_a_study() -> None:
         ({"claims": [MEASURED | {"says": " "}]}, ["claims.0.says"]),
         ({"claims": [MEASURED | {"id": "A b"}]}, ["claims.0.id", "pattern"]),
         ({"claims": []}, ["claims", "at least 1"]),
-        ({"algorithm": "fixmatch"}, ["algorithm fixmatch: unknown; use mixmatch"]),
+        ({"algorithm": "fixmatch"}, ["algorithm fixmatch: unknown; use mixmatch, "]),
         ({"profile": "fast"}, ["profile fast: unknown", "quick"]),
         ({"name": "other"}, ["name: other"]),
         ({"labels": [0]}, ["labels.0"]),

@@ -41,10 +41,11 @@ def test_it_is_asked_for_by_algorithm_or_by_name() -> None:
     assert list(registry.entered()) == [
         "own", "torchssl", "labelled_only",
         "own-mixmatch", "torchssl-mixmatch", "labelled_only-mixmatch",
+        "own-flexmatch", "torchssl-flexmatch", "labelled_only-flexmatch",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["own-fixmatch", "own-flexmatch", "other-mixmatch", "-mixmatch"])
+@pytest.mark.parametrize("name", ["own-fixmatch", "own-uda", "other-mixmatch", "-mixmatch"])
 def test_another_name_is_unknown(name: str) -> None:
     assert not registry.is_known(name)
     with pytest.raises(
@@ -73,7 +74,7 @@ def test_a_file_says_what_it_is_with_another_algorithm(
     )
     side = registry.create(registry.under("own", "mixmatch"))
     assert (side.title, side.departs) == ("Softer", {"temperature": 0.9})
-    assert list(registry.entered()) == ["own", "own-mixmatch"]
+    assert list(registry.entered()) == ["own", "own-mixmatch", "own-flexmatch"]
 
 
 @pytest.mark.parametrize(
@@ -82,10 +83,11 @@ def test_a_file_says_what_it_is_with_another_algorithm(
         (
             "mixmatch",
             {"threshold": 0.9},
-            "changes: threshold is a setting of FixMatch; MixMatch has",
+            "changes: threshold is a setting of FixMatch and FlexMatch; MixMatch has",
         ),
         ("fixmatch", {"alpha": 0.75}, "changes: alpha is a setting of MixMatch; FixMatch has"),
-        ("flexmatch", {}, "algorithm flexmatch: unknown; use fixmatch, mixmatch"),
+        ("flexmatch", {"ramp_up": 0.4}, "changes: ramp_up is a setting of MixMatch; FlexMatch has"),
+        ("uda", {}, "algorithm uda: unknown; use fixmatch, mixmatch, flexmatch"),
     ],
 )
 def test_settings_of_another_algorithm_are_refused(

@@ -93,6 +93,30 @@ def test_another_algorithms_log_of_ours_is_an_error(tmp_path: Path) -> None:
     assert registry.create("own").points(tmp_path, [50] * 10)
 
 
+def test_a_recorded_log_of_flexmatch_is_read(tmp_path: Path) -> None:
+    side = registry.create("torchssl-flexmatch")
+    log = side.log(tmp_path)
+    log.parent.mkdir()
+    log.write_bytes((LOGS / "torchssl-flexmatch-40.txt").read_bytes())
+    points = side.points(tmp_path, [50] * 10)
+    assert [(p.iteration, p.top1, p.mask) for p in points] == [
+        (1, 12.0, 1.0), (21, 10.6, 1.0), (40, 10.0, None),
+    ]  # fmt: skip
+    assert side.settings(tmp_path)["threshold_warmup"].value is True
+    with pytest.raises(LogError, match="a log of flexmatch, and torchssl is of fixmatch"):
+        registry.create("torchssl").points(tmp_path, [50] * 10)
+
+
+def test_what_a_resumed_flexmatch_loses_is_told() -> None:
+    of_all = registry.create("torchssl").not_restored
+    assert registry.create("torchssl-mixmatch").not_restored == of_all
+    of_flexmatch = registry.create("torchssl-flexmatch").not_restored
+    assert of_flexmatch[: len(of_all)] == of_all
+    assert of_flexmatch[len(of_all) :] == (
+        "what is learnt of each class, and so its threshold, is counted anew",
+    )
+
+
 class Loop:
     """A training loop that saves as seven of TorchSSL's do."""
 

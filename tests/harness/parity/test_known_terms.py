@@ -11,7 +11,9 @@ from typing import Any
 import git
 import pytest
 
-from harness.commands import cli, plan
+from harness.commands import cli
+from harness.commands.results import notices
+from harness.commands.results.entry import Means
 from harness.errors import BadInput
 from harness.experiment import data, gpu
 from harness.implementations import registry
@@ -19,7 +21,6 @@ from harness.implementations.interface import REPOSITORY
 from harness.implementations.source import commit_of
 from harness.implementations.torchssl.child.entry import _facts_of_resumption
 from tests.faults.comparison import NAME, Comparison
-from tests.harness.commands.test_terminal import plain
 
 ENTRY = {"kind": "start", "schema": 1, "torch_version": "2", "device": "cpu"}
 SUMS = {"data_sha256": "d", "split_sha256": "s", "initial_weights_sha256": "w"}
@@ -42,12 +43,13 @@ def change_facts(comparison: Comparison, **change: Any) -> None:
 def test_more_runs_at_once_than_gpus_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "count", lambda: 2)
 
-    def told(jobs: int, device: str = "cuda") -> str:
-        terminal, _ = plain()
-        return plan.Plan(Path(), device, plan.Means(jobs), terminal)._shared_gpus()
+    monkeypatch.setattr(gpu, "name", lambda: "a GPU")
 
-    assert told(3) == "JOBS 3: 2 GPUs are here, which runs share; their times say little"
-    assert told(2) == "" == told(3, "cpu")
+    def told(jobs: int, device: str = "cuda") -> list[str]:
+        return [line for line in notices.notices([], Means(jobs), device) if "JOBS" in line]
+
+    assert told(3) == ["JOBS 3: 2 GPUs are here, which runs share; their times say little"]
+    assert told(2) == [] == told(3, "cpu")
 
 
 def test_runs_of_a_gpu_and_of_a_cpu_do_not_mix(done: Comparison) -> None:
@@ -76,7 +78,7 @@ def test_an_incomparable_run_says_how_to_train_it_anew(
 def test_a_checkout_of_which_git_tells_nothing_is_noticed(
     done: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan, "commit_here", lambda: "")
+    monkeypatch.setattr(notices, "commit_here", lambda: "")
     assert "Notice: git tells no commit of this checkout" in done.run()
 
 

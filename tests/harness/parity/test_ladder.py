@@ -19,6 +19,8 @@ from harness.implementations.interface import Request
 from harness.implementations.reported import Evidence
 from harness.parity import ladder, question
 from harness.parity.preflight import declare, draw_weights
+from harness.runs.execution import child
+from tests.helpers import warm
 
 pytestmark = pytest.mark.torchssl
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -69,6 +71,7 @@ def climb(
             assert text.count(old) == 1, f"{module} has {text.count(old)} of {old!r}"
             path.write_text(text.replace(old, new))
         monkeypatch.setattr(own, "REPOSITORY", root)
+        monkeypatch.setattr(child, "run", warm.run)
         place = tmp_path / "place"
         shutil.copytree(reference, place, symlinks=True)
         mine, theirs = registry.create("own"), registry.create("torchssl")

@@ -18,7 +18,9 @@ from harness.implementations.interface import Request
 from harness.implementations.reported import Evidence
 from harness.parity import ladder
 from harness.parity.preflight import declare, draw_weights
+from harness.runs.execution import child
 from tests.harness.parity.test_ladder import REPOSITORY, Ladder, _smaller, broken
+from tests.helpers import warm
 
 pytestmark = pytest.mark.torchssl
 MIXMATCH = algorithms.MIXMATCH.name
@@ -62,6 +64,7 @@ def climb(
             assert text.count(old) == 1, f"{module} has {text.count(old)} of {old!r}"
             path.write_text(text.replace(old, new))
         monkeypatch.setattr(own, "REPOSITORY", root)
+        monkeypatch.setattr(child, "run", warm.run)
         place = tmp_path / "place"
         shutil.copytree(reference, place, symlinks=True)
         mine, theirs = registry.create("own-mixmatch"), registry.reference(MIXMATCH)

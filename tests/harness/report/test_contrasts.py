@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 
 from harness.analysis import algorithm_frame, comparison, results
 from harness.analysis.statistics import Verdict
-from harness.commands import ending, table, verify
+from harness.commands import verify
+from harness.commands.results import ending, table
 from harness.experiment import profile
 from harness.implementations import registry
 from harness.parity import checklist

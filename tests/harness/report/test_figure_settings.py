@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont
 
 from harness.analysis.published import Citation as Row
-from harness.commands import table as rebuilt
+from harness.commands.results import table as rebuilt
 from harness.experiment import profile
 from harness.report.figures import per_class
 from harness.report.figures.curves import accuracy_vs_epoch, drawing, render

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import results
-from harness.commands import table
+from harness.commands.results import table
 from harness.errors import BadInput
 from harness.experiment import profile
 from harness.report import outputs

@@ -13,7 +13,7 @@ import pytest
 
 from harness.analysis import accepted, comparison, published, results
 from harness.analysis.accepted import Accepted, Change
-from harness.commands import table
+from harness.commands.results import table
 from harness.experiment import profile
 from harness.implementations import registry
 from harness.report import page as report

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.experiment.data import read_dataset
 from harness.experiment.profile import load
 from harness.implementations import registry
@@ -24,7 +24,7 @@ from harness.runs.train import train
 from tests.faults.comparison import child_in, kill, wait_for
 
 
-@pytest.mark.usefixtures("fake")  # so that there is no TorchSSL: each draws its own weights
+@pytest.mark.usefixtures("fake", "untraced")  # no TorchSSL: each draws its own weights
 def test_a_resumed_run_equals_one_that_was_not_stopped(
     tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

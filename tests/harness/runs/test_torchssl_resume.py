@@ -32,7 +32,7 @@ EAGER = (
 )
 
 
-@pytest.mark.parametrize("name", ["torchssl", "torchssl-mixmatch"])
+@pytest.mark.parametrize("name", ["torchssl", "torchssl-mixmatch", "torchssl-flexmatch"])
 def test_killed_with_its_harness_it_goes_on_to_a_whole_curve(tmp_path: Path, name: str) -> None:
     command = [sys.executable, "-c", EAGER, "compare", "--implementations", name]
     command += ["--profile", "quick", "--iterations", str(ITERATIONS), "--results", str(tmp_path)]

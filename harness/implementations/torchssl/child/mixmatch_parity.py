@@ -118,7 +118,9 @@ def _draw_views(items: int) -> dict[str, Any]:
 def _draw_mixtures(question: Question) -> dict[str, Any]:
     from models.mixmatch import mixmatch
 
-    views = torch.zeros(question["batch_size"] * (1 + 2 * question["mu"]), 1)
+    # Its permutation lies on the device.
+    size, device = question["batch_size"] * (1 + 2 * question["mu"]), question.get("device", "cpu")
+    views = torch.zeros(size, 1, device=device)
     lambdas, permutations = [], []
     beta, randperm = np.random.beta, torch.randperm
 

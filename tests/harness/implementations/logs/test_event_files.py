@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LogError
-from harness.implementations.logs import described
-from harness.implementations.logs.options import Counting, LogOptions
+from harness.implementations.logs.described import read as described
+from harness.implementations.logs.described.options import Counting, LogOptions
 from harness.implementations.reported import Point
 
 RECORDED = Path(__file__).parents[3] / "logs" / "foreign" / "kekmodel-200.events.out.tfevents"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LogError
-from harness.implementations.logs import described
-from harness.implementations.logs.options import LogOptions
+from harness.implementations.logs.described import read as described
+from harness.implementations.logs.described.options import LogOptions
 from harness.implementations.reported import Point
 
 LOGS = Path(__file__).parents[3] / "logs"

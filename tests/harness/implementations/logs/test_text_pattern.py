@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from harness.errors import BadInput, LogError
-from harness.implementations.logs import described
-from harness.implementations.logs.options import LogOptions
+from harness.implementations.logs.described import read as described
+from harness.implementations.logs.described.options import LogOptions
 from harness.implementations.reported import Point
 
 RECORDED = Path(__file__).parents[3] / "logs" / "foreign" / "semilearn-200.txt"

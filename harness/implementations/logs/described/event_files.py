@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from harness.errors import LogError
-from harness.implementations.logs import rows
-from harness.implementations.logs.options import LogOptions
-from harness.implementations.logs.rows import Rows
+from harness.implementations.logs.described import rows
+from harness.implementations.logs.described.options import LogOptions
+from harness.implementations.logs.described.rows import Rows
 from harness.implementations.logs.text import Line
 from harness.implementations.reported import Point
 

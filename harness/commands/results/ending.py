@@ -10,7 +10,7 @@ from harness.analysis.comparison import Comparison, Pairing
 from harness.analysis.results import Results
 from harness.analysis.statistics import Verdict
 from harness.commands import diff as diff_command
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.experiment import algorithms
 from harness.experiment.profile import Profile
 from harness.report import ending, outputs

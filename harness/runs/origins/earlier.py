@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.runs import origin
 from harness.runs.folder import Planned, run_folders
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Status, read_manifest
-from harness.runs.origin import Origin
+from harness.runs.origins import origin
+from harness.runs.origins.origin import Origin
 
 FOLDER = "earlier"
 

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.implementations.logs import rows
-from harness.implementations.logs.options import LogOptions
-from harness.implementations.logs.rows import Rows
+from harness.implementations.logs.described import rows
+from harness.implementations.logs.described.options import LogOptions
+from harness.implementations.logs.described.rows import Rows
 from harness.implementations.logs.text import Line, read_lines
 from harness.implementations.reported import Point
 

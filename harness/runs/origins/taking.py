@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.runs import origin
-from harness.runs.earlier import put_away
 from harness.runs.folder import Planned, run_folders
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, Taken, read_manifest, write_manifest
-from harness.runs.origin import Origin
+from harness.runs.origins import origin
+from harness.runs.origins.earlier import put_away
+from harness.runs.origins.origin import Origin
 
 # What a run leaves that only its machine needs: weights, links, live state.
 LEFT_BEHIND = (

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.commands import table
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results import table
 from harness.errors import BadInput
 from harness.experiment.opening import open_experiment
 from harness.implementations import registry

@@ -6,15 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.implementations.logs import (
-    READERS,
-    csv_table,
-    event_files,
-    json_lines,
-    pattern,
-    torchssl,
-)
-from harness.implementations.logs.options import LogOptions
+from harness.implementations.logs import READERS, torchssl
+from harness.implementations.logs.described import csv_table, event_files, json_lines, pattern
+from harness.implementations.logs.described.options import LogOptions
 from harness.implementations.reported import Point
 
 _OF_ONE_FILE = {"text": pattern.read, "csv": csv_table.read, "jsonl": json_lines.read}

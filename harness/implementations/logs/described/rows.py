@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from harness.implementations.logs import curve, units
 from harness.implementations.logs.curve import Curve
-from harness.implementations.logs.options import ITERATION, LogOptions
+from harness.implementations.logs.described.options import ITERATION, LogOptions
 from harness.implementations.logs.text import Line
 from harness.implementations.reported import Point
 

@@ -7,9 +7,9 @@ from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
-from harness.implementations.logs import rows
-from harness.implementations.logs.options import LogOptions
-from harness.implementations.logs.rows import Rows
+from harness.implementations.logs.described import rows
+from harness.implementations.logs.described.options import LogOptions
+from harness.implementations.logs.described.rows import Rows
 from harness.implementations.logs.text import Line, is_damaged, read_lines
 from harness.implementations.reported import Point
 

@@ -3,65 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from harness.analysis.results import load_all
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
+from harness.commands.results.entry import Entry, Means
+from harness.commands.results.notices import notices
 from harness.errors import BadInput, Incomplete
 from harness.experiment import gpu
 from harness.implementations import registry
-from harness.implementations.interface import REPOSITORY, Implementation, Request
-from harness.implementations.source import commit_here, why_no_commit
+from harness.implementations.interface import Implementation, Request
 from harness.parity import job, judge, preflight
-from harness.runs import cluster, earlier, origin, taking, train
-from harness.runs.attempt import Limits
-from harness.runs.execution import pool, processor
-from harness.runs.execution.slurm import Settings
-from harness.runs.folder import Planned, Run, RunsFolder, check_same_terms
-from harness.runs.manifest import Manifest, Status, read_manifest
-from harness.runs.origin import Origin
+from harness.runs import cluster, train
+from harness.runs.execution import pool
+from harness.runs.folder import Run, RunsFolder, check_same_terms
+from harness.runs.manifest import Manifest, Status
+from harness.runs.origins import earlier, origin, taking
+from harness.runs.origins.origin import Origin
 from harness.runs.progress import duration
-
-
-@dataclass(frozen=True)
-class Means:
-    """With what runs are trained: how many at once, how patiently, here or on a cluster."""
-
-    jobs: int = 1
-    limits: Limits = field(default_factory=Limits)
-    slurm: Settings | None = None  # None: on this machine
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """One run of a plan, the runs folder that it lies in, and the origin of today's code."""
-
-    runs: RunsFolder
-    planned: Planned
-    today: Origin
-
-    @property
-    def is_done(self) -> bool:
-        """Whether this very run is there, kept, and of today's code. Raises BadInput."""
-        return self._kept is not None and not self.why_stale
-
-    @property
-    def why_stale(self) -> str:
-        """Why the finished run there is none of today's code; '' where there is none, or it is."""
-        kept = self._kept
-        return "" if kept is None else origin.difference(origin.of(kept), self.today)
-
-    @property
-    def expected_seconds(self) -> float:
-        """How long it may take; 0 where nothing tells."""
-        return self.runs.expected_seconds(self.planned.side, self.planned.request) or 0.0
-
-    @property
-    def _kept(self) -> Manifest | None:
-        manifest = read_manifest(self.planned.folder)
-        return manifest if manifest is not None and self.runs.keeps(manifest) else None
 
 
 class Plan:
@@ -123,7 +83,7 @@ class Plan:
 
     def show(self) -> None:
         """Notices, and what is to be done with about how long it takes."""
-        for notice in self._notices():
+        for notice in notices(self.entries, self.means, self.device):
             self.terminal.say(f"Notice: {notice}")
         todo = self.todo
         if not todo:
@@ -137,7 +97,7 @@ class Plan:
                 rows.append((entry.planned.title, f"unavailable: {reason}"))
             else:
                 total += entry.expected_seconds
-                rows.append((entry.planned.title, _work(entry)))
+                rows.append((entry.planned.title, entry.work))
         total /= min(self.means.jobs, len(todo))
         about = f", about {duration(total)} in all" if total else ""
         self.terminal.table(f"To do{about}", (), rows)
@@ -233,70 +193,3 @@ class Plan:
                     anew = anew or f"; to train it anew move {entry.planned.folder} away"
         if lost:
             raise Incomplete(f"not all runs are done: {', '.join(lost)}{anew}")
-
-    def _notices(self) -> list[str]:
-        """What finished runs do not share with those that would be made now, a line each."""
-        import torch
-
-        commit = commit_here()
-        now = {"torch": str(torch.__version__), "device": self._device_name()}
-        if self.device == "cpu":  # where they change the order of sums, and so the numbers
-            now |= {
-                "threads": str(processor.threads(self.means.jobs)),
-                "processor": processor.name(),
-            }
-        found: dict[str, set[str]] = {key: set() for key in now}
-        for runs in dict.fromkeys(entry.runs for entry in self.entries):
-            for _, manifest in runs.done():
-                if manifest.facts is not None:
-                    found["torch"].add(manifest.facts.torch_version)
-                    found["device"].add(manifest.facts.device)
-                    for key in now.keys() & {"threads", "processor"}:
-                        if value := getattr(manifest.facts, key):
-                            found[key].add(str(value))
-        lines = []
-        if not commit:
-            why = why_no_commit(REPOSITORY) or "see 'git -C <it> status'"
-            lines.append(
-                f"git tells no commit of this checkout ({why}); runs made now are recorded "
-                "without one"
-            )
-        if shared := self._shared_gpus():
-            lines.append(shared)
-        for key, value in now.items():
-            if value and (others := sorted(found[key] - {value})):
-                made = f"made with {key} {', '.join(others)}"
-                lines.append(f"finished runs here were {made}, now it is {value}")
-        return lines
-
-    def _device_name(self) -> str:
-        """As runs made now would record it; '' where that is not known here."""
-        if self.device == "cpu":
-            return "cpu"
-        return gpu.name() if self.means.slurm is None else ""
-
-    def _shared_gpus(self) -> str:
-        """That there are fewer GPUs than runs at once; '' where that is not so."""
-        jobs = self.means.jobs
-        if self.device != "cuda" or self.means.slurm is not None or jobs <= (there := gpu.count()):
-            return ""
-        gpus = "1 GPU is" if there == 1 else f"{there} GPUs are"
-        return f"JOBS {jobs}: {gpus} here, which runs share; their times say little"
-
-
-def _work(entry: Entry) -> str:
-    """`5000 iterations, about 2m 30s; failed before`."""
-    seconds = entry.expected_seconds
-    about = f", about {duration(seconds)}" if seconds else ""
-    why = entry.why_stale
-    before = f"; stale: {why}" if why else _left_by(read_manifest(entry.planned.folder))
-    return f"{entry.planned.request.profile.iterations} iterations{about}{before}"
-
-
-def _left_by(before: Manifest | None) -> str:
-    """What the last comparison left of a run that is to be done."""
-    if before is None:
-        return ""
-    if before.is_abandoned:
-        return "; stopped half way, its process is gone"
-    return f"; {before.status.value} before"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.analysis import results
 from harness.analysis.results import Results
-from harness.commands.terminal import Terminal
+from harness.commands.console.terminal import Terminal
 from harness.errors import NoRuns
 from harness.experiment import profile as profiles
 from harness.experiment.profile import Profile

@@ -1,0 +1,1 @@
+"""Whose code made a run, and what becomes of runs that other code made."""

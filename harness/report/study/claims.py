@@ -159,7 +159,7 @@ def _looked_at(weighed: Weighed) -> list[str]:
         sorted(here & set(looked_at.seeds)), sorted(here - set(looked_at.seeds)),
     )  # fmt: skip
     return [
-        f"Seeds that were looked at: {looked_at.why.strip()}. Of the seeds here that is "
+        f"Seeds that were looked at: {looked_at.why.strip()}. Looked at, of the seeds here: "
         f"{_list(seen)}; not looked at: {_list(unseen)}."
     ]
 

@@ -161,5 +161,5 @@ def test_memory_where_a_benchmark_is_there(results: Path, claims: Claims, undraw
 
 def test_seeds_that_were_looked_at_are_named(results: Path, claims: Claims, undrawn: None) -> None:
     text = written(results, claims)
-    assert "Of the seeds here that is 0; not looked at: 3, 4." in text
+    assert "Looked at, of the seeds here: 0; not looked at: 3, 4." in text
     assert "| 40 | own - own-mixmatch | not looked at | 3: " in text

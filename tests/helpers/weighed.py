@@ -16,6 +16,8 @@ import yaml
 from harness.experiment import claims as definition
 from harness.implementations.own import Own
 from harness.implementations.torchssl.implementation import TorchSSL
+from harness.report import outputs
+from harness.report.figures import algorithms, curves
 from harness.runs.files import write_text
 from tests.helpers import made
 
@@ -36,6 +38,15 @@ def define(monkeypatch: pytest.MonkeyPatch, folder: Path, **changes: object) -> 
     path = folder / "trial.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return path
+
+
+def draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figure of a comparison or of claims is made: that takes most of the time."""
+    monkeypatch.setattr(outputs, "_draw", lambda *_: {})
+    monkeypatch.setattr(outputs, "_draw_algorithms", lambda _main: {})
+    for name in ("accuracy_vs_images", "guesses"):
+        monkeypatch.setattr(algorithms, name, lambda *_: None)
+    monkeypatch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
 
 
 def make(

@@ -18,7 +18,6 @@ from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import claims as definition
 from harness.experiment import profile
-from harness.report.figures import curves
 from tests.helpers import weighed
 
 QUICK = profile.load("quick")
@@ -28,7 +27,7 @@ AGAIN = 'make compare ALGORITHMS="fixmatch mixmatch" IMPLEMENTATIONS="own torchs
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All runs of one label count; nothing is drawn."""
-    monkeypatch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
+    weighed.draw_nothing(monkeypatch)
     weighed.define(monkeypatch, tmp_path / "configs", labels=[40])
     return weighed.make(tmp_path / "results", labels=[40])
 

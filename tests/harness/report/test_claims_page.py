@@ -15,7 +15,6 @@ from harness.analysis.provenance import Provenance
 from harness.commands import claims as command
 from harness.experiment import claims as definition
 from harness.experiment.claims import Claims
-from harness.report.figures import curves
 from harness.report.study import claims_outputs as files
 from tests.helpers import weighed
 
@@ -35,7 +34,7 @@ def results(tmp_path: Path, claims: Claims) -> Path:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curves, "render", lambda _drawn, _kind: b"<svg></svg>")
+    weighed.draw_nothing(monkeypatch)
 
 
 def written(results: Path, claims: Claims) -> str:

@@ -26,7 +26,7 @@ def parts(weighed: Weighed) -> list[str]:
     ]
     if evidence is not None:
         reason = markdown.text(evidence.reason)
-        said.append(f"Published {evidence.date} at `{evidence.commit[:12]}`: {reason}.")
+        said.append(f"Published {evidence.date} at `{_short(evidence.commit)}`: {reason}.")
     names = [name for pair in weighed.claims.contenders.values() for name in pair]
     rows = [
         _row(name, several)
@@ -63,9 +63,14 @@ def _seeds(runs: Sequence[Run]) -> str:
 
 def _commit(manifest: Manifest) -> str:
     """Of this repository, and of TorchSSL where that is what trained."""
-    own = manifest.own_commit[:12]
-    theirs = manifest.torchssl_commit[:12]
+    own, theirs = _short(manifest.own_commit), _short(manifest.torchssl_commit)
     return f"{own}, TorchSSL {theirs}" if manifest.implementation.startswith("torchssl") else own
+
+
+def _short(commit: str) -> str:
+    """Its first digits, and `-dirty` where more than the commit was used."""
+    digits, _, state = commit.partition("-")
+    return digits[:12] + (f"-{state}" if state else "")
 
 
 def _data(runs: Sequence[Run]) -> str:

@@ -22,24 +22,32 @@ MEMORY = (
 
 def parts(weighed: Weighed) -> list[str]:
     """Accuracies and their differences, times, memory, and what either algorithm was told."""
-    default, other = titles(weighed.claims)
     return [
-        f"The accuracy of {default} minus that of {other} of the same implementation:",
-        table(
-            ["labelled", "difference of", "seeds", "by seed", "mean ± SD", "95% interval", ""],
-            [
-                *(_difference(pair, "all") for pair in weighed.comparison.contrasts),
-                *(_difference(pair, "not looked at") for pair in weighed.unseen),
-            ],
-        ),
-        f"Top-1 on the test set, percentage points; selection: "
-        f"{selection.DESCRIPTIONS[weighed.comparison.rule]}. {contrasts.TEST}",
+        *_differences(weighed),
         _accuracies(weighed),
         wording.SPREAD,
         _times(weighed),
         TIMES,
         *_memory(weighed),
         *_settings(weighed),
+    ]
+
+
+def _differences(weighed: Weighed) -> list[str]:
+    default, other = titles(weighed.claims)
+    pairs = weighed.comparison.contrasts
+    if not pairs:
+        return [f"No implementation has runs of both {default} and {other} here."]
+    rows = [
+        *(_difference(pair, "all") for pair in pairs),
+        *(_difference(pair, "not looked at") for pair in weighed.unseen),
+    ]
+    header = ["labelled", "difference of", "seeds", "by seed", "mean ± SD", "95% interval", ""]
+    return [
+        f"The accuracy of {default} minus that of {other} of the same implementation:",
+        table(header, rows),
+        f"Top-1 on the test set, percentage points; selection: "
+        f"{selection.DESCRIPTIONS[weighed.comparison.rule]}. {contrasts.TEST}",
     ]
 
 

@@ -148,6 +148,14 @@ def test_evidence_says_why_it_was_published(results: Path, claims: Claims, undra
     assert "| `own` | 40: 0, 3, 4; 250: 0, 3, 4 | `505050505050` | `111111111111` |" in text
 
 
+def test_a_commit_that_was_changed_says_so(claims: Claims, tmp_path: Path, undrawn: None) -> None:
+    manifest = weighed.run(tmp_path / "results", "own", 40, 0) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("1" * 40, "1" * 40 + "-dirty"))
+    text = written(tmp_path / "results", claims)
+    assert "| `111111111111-dirty` |" in text
+    assert "No implementation has runs of both FixMatch and MixMatch here." in text
+
+
 def test_memory_where_a_benchmark_is_there(results: Path, claims: Claims, undrawn: None) -> None:
     command_line = 'make bench PROFILE=quick IMPLEMENTATIONS="own torchssl"'
     assert command_line in written(results, claims)

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.analysis import accepted, provenance
-from harness.analysis.accepted import Accepted
+from harness.analysis import provenance
+from harness.analysis.diff import accepted
+from harness.analysis.diff.accepted import Accepted
 from harness.analysis.provenance import Provenance
 from harness.experiment import algorithms
 from harness.implementations import registry

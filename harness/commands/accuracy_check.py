@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.analysis import base_table, diff, results
-from harness.analysis.diff import Diff
+from harness.analysis import results
+from harness.analysis.diff import base_table
+from harness.analysis.diff import rows as diff
+from harness.analysis.diff.rows import Diff
 from harness.commands import diff as diff_command
 from harness.commands import verify
 from harness.commands.compare import CompareQuestion, compare

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis import accepted, base_table, results
-from harness.analysis.accepted import Change
-from harness.analysis.base_table import Base
-from harness.analysis.diff import ACCEPTABLE, Diff, DiffRow, cells, rule_in_use
+from harness.analysis import results
+from harness.analysis.diff import accepted, base_table
+from harness.analysis.diff.accepted import Change
+from harness.analysis.diff.base_table import Base
+from harness.analysis.diff.rows import ACCEPTABLE, Diff, DiffRow, cells, rule_in_use
 from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile

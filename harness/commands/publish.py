@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.analysis import diff, provenance, results
+from harness.analysis import provenance, results
+from harness.analysis.diff import rows as diff
 from harness.analysis.provenance import Provenance
 from harness.analysis.results import Results
-from harness.commands import claims, verify
 from harness.commands import diff as diff_command
+from harness.commands import verify
 from harness.commands.console.terminal import Terminal
-from harness.commands.results import table
+from harness.commands.results import claims, table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
 from harness.implementations.source import commit_here

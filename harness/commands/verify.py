@@ -8,9 +8,10 @@ from importlib import metadata
 from itertools import zip_longest
 from pathlib import Path
 
-from harness.analysis import accepted, provenance, results
+from harness.analysis import provenance, results
 from harness.analysis import study as findings
-from harness.commands import claims as claims_command
+from harness.analysis.diff import accepted
+from harness.commands.results import claims as claims_command
 from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import claims as claims_definition

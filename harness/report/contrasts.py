@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.analysis import contrast
+from harness.analysis.algorithms import contrast
+from harness.analysis.algorithms.contrast import Contrast
 from harness.analysis.comparison import Comparison, Paired
-from harness.analysis.contrast import Contrast
 from harness.report import wording
 
 TITLE = "One algorithm against another"

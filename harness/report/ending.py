@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from harness.analysis import diff, selection
+from harness.analysis import selection
 from harness.analysis.comparison import Cell, Comparison, Paired
-from harness.analysis.diff import DiffRow
+from harness.analysis.diff import rows as diff
+from harness.analysis.diff.rows import DiffRow
 from harness.analysis.statistics import Sample
 from harness.report import wording
 from harness.report.outputs import MARKDOWN

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from harness.analysis import frames, selection
+from harness.analysis.algorithms.contrast import Contrast
 from harness.analysis.comparison import Comparison, Paired
-from harness.analysis.contrast import Contrast
 from harness.analysis.statistics import Sample
 from harness.report import contrasts, proof, wording
 from harness.runs.folder import Run, folder_name

@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.analysis import (
-    algorithm_frame,
     before,
     comparison,
     frames,
@@ -18,6 +17,7 @@ from harness.analysis import (
     published,
     selection,
 )
+from harness.analysis.algorithms import frame as algorithm_frame
 from harness.analysis.comparison import Comparison
 from harness.analysis.results import Key, Results
 from harness.experiment import profile as profiles

@@ -12,8 +12,8 @@ from typing import Any
 import jinja2
 
 from harness.analysis import frames, selection
-from harness.analysis.accepted import Accepted
 from harness.analysis.comparison import Comparison
+from harness.analysis.diff.accepted import Accepted
 from harness.experiment import algorithms
 from harness.experiment.algorithms import Algorithm
 from harness.parity.checklist import Ladder

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.analysis import diff as diff_module
+from harness.analysis.diff import rows as diff_module
 from harness.commands import accuracy_check
 from harness.commands import diff as diff_command
 from harness.commands import parity as parity_command

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from harness.commands import claims as claims_command
 from harness.commands import compare as compare_command
 from harness.commands import study as study_command
 from harness.commands.cli.options import ProfileOption, ResultsOption
 from harness.commands.console import arguments
 from harness.commands.console.terminal import Terminal
+from harness.commands.results import claims as claims_command
 from harness.errors import BadInput
 from harness.experiment import claims as claims_files
 from harness.experiment import study as studies

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.analysis import frames
-from harness.analysis.claims import Answer, Lacking, Ruled, Weighed
-from harness.analysis.measures import Ruling
+from harness.analysis.claims.answers import Answer, Lacking, Ruled, Weighed
+from harness.analysis.claims.measures import Ruling
 from harness.experiment import algorithms
 from harness.experiment.claims import Claims
 from harness.report import wording

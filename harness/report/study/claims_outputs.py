@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis import algorithm_frame, claims, frames
-from harness.analysis.claims import Weighed
+from harness.analysis import frames
+from harness.analysis.algorithms import frame as algorithm_frame
+from harness.analysis.claims import answers as claims
+from harness.analysis.claims.answers import Weighed
 from harness.report import outputs, table
 from harness.report.figures import algorithms as figures
 from harness.report.figures import curves

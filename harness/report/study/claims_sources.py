@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from harness.analysis.claims import Weighed
+from harness.analysis.claims.answers import Weighed
 from harness.report import markdown
 from harness.report.study.tables import table
 from harness.runs.folder import Run

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from harness.analysis import selection
-from harness.analysis.claims import Weighed
+from harness.analysis.claims.answers import Weighed
+from harness.analysis.claims.costs import Cost
 from harness.analysis.comparison import Paired
-from harness.analysis.costs import Cost
 from harness.report import contrasts, markdown, wording
 from harness.report.study.tables import number, table, titles
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.analysis.costs import Spread
+from harness.analysis.claims.costs import Spread
 from harness.experiment import algorithms
 from harness.experiment.claims import Claims
 from harness.report import markdown

@@ -13,7 +13,8 @@ from pathlib import Path
 import git
 import pytest
 
-from harness.analysis import base_table, frames
+from harness.analysis import frames
+from harness.analysis.diff import base_table
 from harness.commands import cli
 from harness.errors import BadInput
 from harness.implementations.interface import REPOSITORY
@@ -357,7 +358,7 @@ def test_without_git(origin: Path, spec: str) -> None:
     folder = origin / "results" / "quick"
     code = (
         "from pathlib import Path; from harness import errors\n"
-        "from harness.analysis import base_table\n"
+        "from harness.analysis.diff import base_table\n"
         f"try: print(len(base_table.base({spec!r}, Path({str(folder)!r})).table))\n"
         "except errors.BadInput as error: print(error)"
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import claims, costs
-from harness.analysis.claims import Ruled, Weighed
-from harness.analysis.measures import Ruling
+from harness.analysis.claims import answers as claims
+from harness.analysis.claims.answers import Ruled, Weighed, costs
+from harness.analysis.claims.measures import Ruling
 from harness.errors import BadInput
 from harness.experiment import claims as definition
 from harness.experiment import profile

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from harness.analysis import base_table, diff, frames, results
+from harness.analysis import frames, results
+from harness.analysis.diff import base_table
+from harness.analysis.diff import rows as diff
 from harness.commands import cli
 from harness.experiment import profile
 from harness.report import outputs

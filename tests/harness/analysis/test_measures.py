@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.measures import LAST, MEASURES, Reading, Ruling, Trained
+from harness.analysis.claims.measures import LAST, MEASURES, Reading, Ruling, Trained
 from harness.implementations.reported import Point, Resolved
 from harness.runs.folder import Run
 from harness.runs.manifest import Manifest, Status

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.commands import claims as claims_command
 from harness.commands import publish, verify
 from harness.commands.cli import verbs
 from harness.commands.console.terminal import Terminal
+from harness.commands.results import claims as claims_command
 from harness.commands.results import table
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import claims as definition

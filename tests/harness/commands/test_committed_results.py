@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.commands import claims as claims_command
 from harness.commands import verify
+from harness.commands.results import claims as claims_command
 from harness.experiment import claims, profile
 from harness.experiment import study as studies
 from tests.conftest import REPOSITORY

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.analysis.measures import MEASURES
+from harness.analysis.claims.measures import MEASURES
 from harness.errors import BadInput
 from harness.experiment import claims, profile
 from harness.experiment import study as studies

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import accepted
-from harness.analysis.accepted import Accepted, Change
+from harness.analysis.diff import accepted
+from harness.analysis.diff.accepted import Accepted, Change
 from harness.errors import BadInput
 from harness.parity import checklist
 

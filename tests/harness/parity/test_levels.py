@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.analysis import comparison, frames, proven, published
-from harness.analysis.accepted import Accepted
+from harness.analysis.diff.accepted import Accepted
 from harness.experiment import profile
 from harness.experiment.contender import Contender
 from harness.implementations import registry

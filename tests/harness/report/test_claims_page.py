@@ -12,7 +12,7 @@ import pytest
 
 from harness.analysis import provenance
 from harness.analysis.provenance import Provenance
-from harness.commands import claims as command
+from harness.commands.results import claims as command
 from harness.experiment import claims as definition
 from harness.experiment.claims import Claims
 from harness.report.study import claims_outputs as files

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from harness.analysis import algorithm_frame, comparison, results
+from harness.analysis import comparison, results
+from harness.analysis.algorithms import frame as algorithm_frame
 from harness.analysis.statistics import Verdict
 from harness.commands import verify
 from harness.commands.results import ending, table

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.analysis import accepted, comparison, published, results
-from harness.analysis.accepted import Accepted, Change
+from harness.analysis import comparison, published, results
+from harness.analysis.diff import accepted
+from harness.analysis.diff.accepted import Accepted, Change
 from harness.commands.results import table
 from harness.experiment import profile
 from harness.implementations import registry

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.analysis.measures import Trained
+from harness.analysis.claims.measures import Trained
 from harness.errors import BadInput
 from harness.runs.folder import Run
 

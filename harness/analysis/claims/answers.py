@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.analysis import comparison, costs, published, results
+from harness.analysis import comparison, published, results
+from harness.analysis.claims import costs
+from harness.analysis.claims.costs import Cost, Spread, spread
+from harness.analysis.claims.measures import MEASURES, Measure, Reading, Ruling, Trained
 from harness.analysis.comparison import Comparison, Paired
-from harness.analysis.costs import Cost, Spread, spread
-from harness.analysis.measures import MEASURES, Measure, Reading, Ruling, Trained
 from harness.analysis.results import Results
 from harness.experiment.claims import Claim, Claims
 from harness.implementations import registry

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import pandas as pd
 
 from harness.analysis import selection
-from harness.analysis.accepted import Accepted, Change
+from harness.analysis.diff.accepted import Accepted, Change
 from harness.experiment import profile as profiles
 from harness.experiment.profile import Profile
 from harness.runs.manifest import Status

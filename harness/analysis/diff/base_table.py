@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.analysis import column_kinds, frames
+from harness.analysis import frames
+from harness.analysis.diff import column_kinds
 from harness.errors import BadInput
 from harness.implementations import git_command
 from harness.implementations.git_command import GitRefused, NoRevision

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.analysis import claims as analysis
-from harness.analysis.claims import Weighed
+from harness.analysis.claims import answers as analysis
+from harness.analysis.claims.answers import Weighed
 from harness.commands.console.terminal import Terminal
 from harness.commands.results import table
 from harness.errors import Incomplete

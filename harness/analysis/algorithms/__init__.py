@@ -1,0 +1,1 @@
+"""What runs of several algorithms say side by side: their settings, and how they learn."""

@@ -37,11 +37,9 @@ def floor(comparison: Comparison) -> list[str]:
     """
     profile, known = comparison.profile, comparison.profile.floor
     labels = sorted({pairing.labels for pairing in comparison.pairings} & {*known})
-    told = {
-        (run.manifest.settings["data"], run.manifest.settings["iterations"])
-        for run in comparison.runs
-    }
-    if not labels or told != {(profile.data, profile.iterations)}:
+    measured = {"data": profile.data, "iterations": profile.iterations}
+    settings = [run.manifest.settings for run in comparison.runs]
+    if not labels or any(told.get(key) != measured[key] for told in settings for key in measured):
         return []
     several = " and ".join(f"{known[count]:.2f} points with {count} labels" for count in labels)
     return [

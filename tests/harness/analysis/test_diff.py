@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from harness.analysis import frames, results
+from harness.analysis.diff import accepted, base_table
 from harness.analysis.diff import rows as diff
-from harness.analysis.diff.rows import accepted, base_table
 from harness.commands import diff as diff_command
 from harness.commands import verify
 from harness.commands.results import table as rebuilt

@@ -228,7 +228,7 @@ class Custom(Implementation):
         filled = placeholders.render(judge.model_dump(), names, "judge")
         checkpoint = _the_file(folder, filled["checkpoint"])
         content = {key: told[key] for key in ("source", "script", "stubs", "shims", "network")}
-        content |= filled | {"checkpoint": str(checkpoint), "device": request.device}
+        content |= filled | {"checkpoint": str(checkpoint.resolve()), "device": request.device}
         content |= {"images": str(images.resolve()), "out": str(out.resolve())}
         files = {JUDGED: starting.as_json(content)}
         return starting.child(self.spec, self._source, "judge", JUDGED, files)

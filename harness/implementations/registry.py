@@ -61,8 +61,12 @@ def enter(word: str) -> str:
 
 
 def word(name: str) -> str:
-    """What IMPLEMENTATIONS is given for that contender here: its name, or the path of its file."""
-    return str(_BY_FILE[name].path) if name in _BY_FILE else name
+    """What IMPLEMENTATIONS is given for that contender here: its name, or the path of its file.
+
+    Its name is enough where its file lies in configs/contenders.
+    """
+    path = _BY_FILE[name].path if name in _BY_FILE else None
+    return name if path is None or path.parent == contenders.FOLDER else str(path)
 
 
 def of_run(run_folder: Path, name: str) -> Implementation:

@@ -144,6 +144,12 @@ def test_is_asked_for_again_by_its_file(tmp_path):
     assert registry.word("own") == "own"
 
 
+def test_one_of_configs_is_asked_for_again_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(contender, "FOLDER", tmp_path / "mine")
+    enter(tmp_path)
+    assert registry.word("mine") == "mine"
+
+
 def test_placeholders_keep_their_type_where_they_stand_alone():
     names = placeholders.examples()
     content = {"lr": "{lr}", "words": ["n={labels}", "{labels}", 5], "literal": "{{x}}"}

@@ -18,8 +18,9 @@ from harness.implementations.interface import Request
 from harness.parity import judge
 from harness.runs import train
 from harness.runs.attempt import Limits
-from harness.runs.folder import RunsFolder, read
+from harness.runs.folder import Run, RunsFolder, read
 from harness.runs.manifest import Status
+from harness.runs.origins.taking import copy_run
 from harness.runs.progress import Plain
 from tests.conftest import use_fake, write_small_data
 from tests.faults.comparison import Comparison
@@ -120,12 +121,25 @@ def _read_where_it_is_not_installed(flow: Flow) -> None:
     assert run.settings["lr"].value == 0.03
     assert registry.create("mine").unavailable() is not None
     assert registry.entered()["mine"].title == "Mine"
+    _copied_it_names_no_folder_of_this_machine(flow, run)
     sums = results.read(flow.folder).sums
     assert "compare.yaml" in sums and "out/log.txt" in sums
     kept = flow.run_folder / "compare.yaml"
     kept.write_text(kept.read_text().replace("Mine", "Other"))
     with pytest.raises(BadInput, match=r"compare.yaml is not what the run was trained by; restore"):
         read(flow.folder / "runs")
+
+
+def _copied_it_names_no_folder_of_this_machine(flow: Flow, run: Run) -> None:
+    """As when it is published, or taken from another results folder."""
+    elsewhere = flow.file.parents[1] / "elsewhere"
+    elsewhere.mkdir()
+    copy_run(flow.folder / "runs" / NAME, elsewhere / NAME)
+    (copied,) = read(elsewhere)
+    assert (copied.points, copied.settings) == (run.points, run.settings)
+    place = str(flow.file.parents[1]).encode()
+    files = [path for path in elsewhere.rglob("*") if path.is_file()]
+    assert [path.name for path in files if place in path.read_bytes()] == []
 
 
 def test_without_a_judge_what_was_seen_to_be_predicted_counts(tmp_path):

@@ -26,6 +26,7 @@ from harness.implementations.custom import (
     timing,
 )
 from harness.implementations.custom.child.witness import PREDICTED, PROGRESS
+from harness.implementations.custom.places import ASKED
 from harness.implementations.custom.spec import KEPT, Described
 from harness.implementations.interface import DATA, Command, Implementation, Request, Timing
 from harness.implementations.logs.described import read as logs
@@ -33,7 +34,7 @@ from harness.implementations.own import Own
 from harness.implementations.reported import Facts, Point, Progress, Resolved
 from harness.implementations.source import commit_of
 
-ASKED, JUDGED = "asked.json", "judge.json"
+JUDGED = "judge.json"
 
 
 class Custom(Implementation):

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from harness.errors import BadInput
+from harness.implementations.custom import places
 from harness.runs.folder import Planned, run_folders
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, Taken, read_manifest, write_manifest
@@ -16,6 +17,7 @@ from harness.runs.origins.origin import Origin
 # What a run leaves that only its machine needs: weights, links, live state.
 LEFT_BEHIND = (
     "data", "data_statistics", "labelled.npy", "*console*.log", "progress.json", "tensorboard",
+    "judge.json",
     "*.pth", "*.pth.tar", "*.pt", "*.ckpt", "*.safetensors", "*.tmp", ".lock*",
 )  # fmt: skip
 
@@ -29,6 +31,7 @@ def copy_run(source: Path, target: Path) -> None:
     half = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(half, ignore_errors=True)
     shutil.copytree(source, half, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+    places.forget(half)
     half.rename(target)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis import provenance, results
 from harness.commands import verify
 from harness.commands.results import claims as claims_command
 from harness.experiment import claims, profile
@@ -36,3 +37,14 @@ def test_rebuilding_gives_the_bytes_of_each_committed_page_of_claims() -> None:
     for one in map(claims.load, claims.names()):
         if claims_command.is_there(RESULTS, one):
             verify.require(verify.check_claims(RESULTS, one))
+
+
+def test_every_cell_of_the_published_digits_is_of_one_source() -> None:
+    """Of each contender, by its runs' own manifests, on one kind of processor."""
+    found = results.read(RESULTS / "quick")
+    published = provenance.read(RESULTS / "quick")
+    assert published is not None and not published.mixed
+    made = {(run.manifest.implementation, run.manifest.source_sha256) for run in found.runs}
+    assert dict(made) == dict(published.sources) and len(made) == len(published.sources)
+    facts = [run.manifest.facts for run in found.runs]
+    assert len({(one.processor, one.threads) for one in facts if one is not None}) == 1

@@ -32,7 +32,14 @@ STYLES = (
     Style("#CC79A7", "-.", "D"),
 )
 # For more contenders than those.
-FURTHER_STYLES = (Style("#E69F00", "--", "v"), Style("#56B4E9", ":", "P"))
+FURTHER_STYLES = (
+    Style("#E69F00", "--", "v"),
+    Style("#56B4E9", ":", "P"),
+    Style("#000000", "-.", "X"),
+    Style("#882255", "-", "<"),
+    Style("#999933", "--", "h"),
+    Style("#777777", ":", "*"),
+)
 SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "svg.hashsalt": "fixmatch-compare",

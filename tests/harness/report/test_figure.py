@@ -260,3 +260,8 @@ def test_no_curve_leaves_its_panel() -> None:
         assert row[1].get_ylim() == (low, high)
         highest = max(np.max(np.asarray(line.get_ydata())) for p in row for line in p.get_lines())
         assert low == 0 and high > highest
+
+
+def test_ten_contenders_look_different_from_each_other() -> None:
+    given = [style for _, _, style in curves.styles({f"c{n}": f"C{n}" for n in range(10)})]
+    assert len({style.color for style in given}) == len({style.marker for style in given}) == 10

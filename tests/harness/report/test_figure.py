@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from harness.analysis.frames import POINT_COLUMNS
 from harness.analysis.published import Citation
+from harness.report.figures import curves
 from harness.report.figures.curves import accuracy_vs_epoch, accuracy_vs_time, render, training
 
 NAMES = ("own", "torchssl", "labelled_only")

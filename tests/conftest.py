@@ -26,6 +26,7 @@ LONGEST = (
     "faults/test_foreign_faults.py",
     "faults/test_slurm.py",
     "harness/parity/test_ladder_mixmatch.py",
+    "own_impl/test_own_on_simulated_cuda.py",
 )
 
 

@@ -99,9 +99,9 @@ def test_mixmatchs_ladder_holds_on_the_device(tmp_path: Path) -> None:
     """FixMatch's is a part of gpu-check."""
     if not (SUBMODULE / "mixmatch.py").exists():
         pytest.skip("the submodule TorchSSL could not be had")
-    write_small_data(tmp_path / "data")
+    # On digits: noise of a few images brings float32 to the kink of an activation within 20 steps.
     words = ["parity", "--profile", "quick", "--algorithm", "mixmatch", "--device", "cuda"]
-    words += ["--data-dir", str(tmp_path / "data"), "--results", str(tmp_path / "results")]
+    words += ["--results", str(tmp_path / "results")]
     environment = processes.environment(tmp_path) | {"OMP_NUM_THREADS": "1"}
     for name in ("TORCHSSL_DIR", "COVERAGE_PROCESS_CONFIG"):
         environment.pop(name, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import BadInput
 from harness.implementations.custom import places
-from harness.runs.folder import Planned, run_folders
+from harness.runs.folder import UNSAID, Planned, run_folders
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, Taken, read_manifest, write_manifest
 from harness.runs.origins import origin
@@ -74,8 +74,8 @@ def take(planned: Planned, wanted: Origin, runs: Path, named: str) -> str:
 
 
 def _check_terms(manifest: Manifest, planned: Planned, source: Path) -> None:
-    for key, asked in request_settings(planned.request).items():
-        found = manifest.settings.get(key)
+    for key, asked in (UNSAID | request_settings(planned.request)).items():
+        found = manifest.settings.get(key, UNSAID.get(key))
         if found != asked:
             raise OtherTerms(
                 f"REFERENCE {source}: done with {key} = {found}, asked for is {asked}; name a "

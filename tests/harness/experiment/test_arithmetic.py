@@ -16,7 +16,8 @@ from harness.implementations.reported import Evidence, Facts, Resolved
 from harness.parity.terms import first_difference
 from harness.runs import inputs
 from harness.runs.folder import RunsFolder, check_same_terms
-from harness.runs.manifest import Manifest, Status
+from harness.runs.manifest import Manifest, Status, write_manifest
+from harness.runs.origins import origin, taking
 
 FACTS = Facts(
     data_sha256="d", split_sha256="s", initial_weights_sha256="w", torch_version="2", device="cpu"
@@ -85,3 +86,25 @@ def test_runs_of_one_folder_are_all_compiled_or_none(
             check_same_terms(planned, [(tmp_path, before)])
     else:
         check_same_terms(planned, [(tmp_path, before)])
+
+
+@pytest.mark.parametrize(("done", "taken"), [({}, True), ({"compile": True}, False)])
+def test_a_reference_is_taken_where_it_was_not_compiled(
+    request_: Request, tmp_path: Path, done: dict[str, Any], taken: bool
+) -> None:
+    """Ours may be: TorchSSL's side is asked for without, and a run that says nothing had none."""
+    reference = registry.create("torchssl")
+    asked = reference.asked(request_)
+    settings = {k: v for k, v in inputs.request_settings(asked).items() if k != "compile"} | done
+    run = Manifest(
+        implementation="torchssl", labels=40, seed=0, settings=settings, status=Status.DONE,
+        facts=FACTS,
+    )  # fmt: skip
+    planned = RunsFolder(tmp_path / "here").planned(reference, asked)
+    write_manifest(tmp_path / "there" / planned.folder.name, run)
+    found = origin.of(run)
+    if taken:
+        assert taking.take(planned, found, tmp_path / "there", "there") == ""
+    else:
+        with pytest.raises(taking.OtherTerms, match="compile = True, asked for is False"):
+            taking.take(planned, found, tmp_path / "there", "there")

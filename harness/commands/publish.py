@@ -62,7 +62,7 @@ def publish(asked: Publication, terminal: Terminal) -> None:
             "these runs first"
         )
     if (target / "runs").is_dir():
-        verify.require(verify.check(target, profile))  # what was altered by hand is no evidence
+        _require_as_published(target, profile)
     with only_one(target, terminal.say):
         _show_diff(found, target, profile, terminal)
         sources = _sources(found, target, terminal)
@@ -75,6 +75,15 @@ def publish(asked: Publication, terminal: Terminal) -> None:
     for cell in _missing(found):
         terminal.say(f"not measured yet: {cell}")
     terminal.say(f"{target}: published; commit it with its reason")
+
+
+def _require_as_published(target: Path, profile: Profile) -> None:
+    """Raise CheckFailed where what is published is not what its runs give."""
+    if found := verify.check(target, profile):  # what was altered by hand is no evidence
+        raise CheckFailed(
+            f"{verify.failure(found)}; restore it from git, or where the code that writes it has "
+            f"changed: 'make report PROFILE={profile.name} RESULTS={target.parent}'"
+        )
 
 
 def _require_whole(found: Results) -> None:

@@ -114,9 +114,9 @@ def describe(terminal: Terminal) -> None:
 
 def _of_claims(one: Claims) -> list[str]:
     """It takes the runs of a comparison, and no time."""
-    rows = [name for pair in one.contenders.values() for name in pair]
-    count = f"{len(rows)} x {len(one.seeds) * len(one.labels)}, of make compare"
-    return [one.name, one.question, ", ".join(rows), count, "trains nothing"]
+    names = one.every_contender
+    count = f"{len(names)} x {len(one.seeds) * len(one.labels)}, of make compare"
+    return [one.name, one.question, ", ".join(names), count, "trains nothing"]
 
 
 def guess(variant: Variant) -> float:

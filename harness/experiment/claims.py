@@ -123,6 +123,11 @@ class Claims(BaseModel):
         }
 
     @property
+    def every_contender(self) -> list[str]:
+        """Their names, an implementation's two beside each other."""
+        return [name for pair in self.contenders.values() for name in pair]
+
+    @property
     def asked(self) -> Profile:
         """The profile that their runs have."""
         return profiles.load(self.profile)

@@ -49,10 +49,9 @@ class Own(Implementation):
 
     def source_sha256(self) -> str:
         """Of what training imports; of the algorithms' modules, its own alone."""
-        others = {f"own_impl.algorithms.{name}" for name in self.trains} - {
-            f"own_impl.algorithms.{self.contender.algorithm}"
-        }
-        files = imported_files(REPOSITORY, "own_impl.__main__", without=others)
+        others = [name for name in self.trains if name != self.contender.algorithm]
+        pages = [f"own_impl.algorithms.{name}" for name in others]
+        files = imported_files(REPOSITORY, "own_impl.__main__", without=pages)
         return files_sha256(REPOSITORY, files)
 
     def torch_version(self) -> str | None:

@@ -85,7 +85,7 @@ class Weighed:
     def empty(self) -> list[tuple[int, str]]:
         """(labels, contender) of each cell without a run that counts."""
         have = {(run.manifest.labels, run.manifest.implementation) for run in self.done}
-        asked = [(n, name) for n in self.claims.labels for name in _names(self.claims)]
+        asked = [(n, name) for n in self.claims.labels for name in self.claims.every_contender]
         return [cell for cell in asked if cell not in have]
 
 
@@ -117,7 +117,7 @@ def build(found: Results, claims: Claims, memory: Mapping[str, int]) -> Weighed:
         lacking=_lacking(found.runs, claims),
         costs=[costs.cost(*key, by_seed) for key, by_seed in cells.items()],
         unseen=_unseen(compared, claims),
-        memory={name: memory[name] for name in _names(claims) if name in memory},
+        memory={name: memory[name] for name in claims.every_contender if name in memory},
     )
 
 
@@ -158,13 +158,9 @@ def sums(found: Results) -> str:
     return "".join(line.replace("  ", f"  {above}", 1) for line in lines)
 
 
-def _names(claims: Claims) -> list[str]:
-    return [name for pair in claims.contenders.values() for name in pair]
-
-
 def _used(found: Results, claims: Claims) -> Results:
     """With the runs alone that the claims are about."""
-    names = _names(claims)
+    names = claims.every_contender
     runs = [
         run
         for run in found.runs
@@ -180,7 +176,7 @@ def _lacking(runs: Sequence[Run], claims: Claims) -> list[Lacking]:
     return [
         Lacking(labels, seed, name, found)
         for labels in claims.labels
-        for name in _names(claims)
+        for name in claims.every_contender
         for seed in seeds
         if (found := status.get((labels, seed, name), Status.MISSING)) is not Status.DONE
     ]

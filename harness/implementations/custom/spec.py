@@ -93,7 +93,10 @@ class CountingPart(Part):
 
 
 class LogPart(Part):
-    """See `logs.described.options.LogOptions`; `file` may be a pattern, as events.out.*"""
+    """What it logs: see `logs.described.options.LogOptions`.
+
+    `file` may be a pattern, as events.out.*
+    """
 
     reader: Reader
     file: str

@@ -27,10 +27,9 @@ def parts(weighed: Weighed) -> list[str]:
     if evidence is not None:
         reason = markdown.text(evidence.reason)
         said.append(f"Published {evidence.date} at `{_short(evidence.commit)}`: {reason}.")
-    names = [name for pair in weighed.claims.contenders.values() for name in pair]
     rows = [
         _row(name, several)
-        for name in names
+        for name in weighed.claims.every_contender
         if (several := [run for run in done if run.manifest.implementation == name])
     ]
     return [" ".join(said), table(HEADER, rows)]

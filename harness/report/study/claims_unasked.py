@@ -93,7 +93,6 @@ def _time(cost: Cost) -> list[str]:
 
 def _memory(weighed: Weighed) -> list[str]:
     claims = weighed.claims
-    names = [name for pair in claims.contenders.values() for name in pair]
     if not weighed.memory:
         bench = f'make bench PROFILE={claims.profile} IMPLEMENTATIONS="'
         bench += " ".join(claims.implementations) + '"'
@@ -101,7 +100,7 @@ def _memory(weighed: Weighed) -> list[str]:
         return [f"No run records its peak memory, and none was measured here: {both}, does so."]
     rows = [
         [f"`{name}`", f"{weighed.memory[name] / 2**20:,.0f}" if name in weighed.memory else "-"]
-        for name in names
+        for name in claims.every_contender
     ]
     return [table(["contender", "peak host memory, MiB"], rows), MEMORY]
 

@@ -265,7 +265,9 @@ def test_evidence_that_was_altered_by_hand_is_not_added_to(
     published = tmp_path / "published"
     publish.publish(asked(case, published), Terminal())
     (published / "quick/table.md").write_text("better")
-    with pytest.raises(CheckFailed, match=r"published/quick/table\.md:1: has"):
+    with pytest.raises(
+        CheckFailed, match=r"published/quick/table\.md:1: has.*; restore it from git, .*make report"
+    ):
         publish.publish(asked(case, published), Terminal())
     assert (published / "quick/table.md").read_text() == "better"
 

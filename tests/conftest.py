@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,15 @@ LONGEST = (
     "harness/parity/test_ladder_mixmatch.py",
     "own_impl/test_own_on_simulated_cuda.py",
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def registry_of_its_own() -> Iterator[None]:
+    """What a module's tests enter, or read of runs that are kept, no other module knows."""
+    with pytest.MonkeyPatch.context() as patch:
+        for known in ("_IMPLEMENTATIONS", "_FURTHER", "_BY_FILE", "_KEPT"):
+            patch.setattr(registry, known, dict(getattr(registry, known)))
+        yield
 
 
 def pytest_configure() -> None:

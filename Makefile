@@ -114,10 +114,11 @@ gpu-check: setup  ## the first minutes on a GPU, and a page of what they showed:
 	@$(HARNESS) gpu-check --profile '$(PROFILE)' --parts '$(PARTS)' --variants '$(VARIANTS)' \
 	    --data-dir '$(DATA_DIR)' --results '$(RESULTS)'
 
-study: $(STAMP)  ## one recipe of ours varied, or claims weighed: NAME=<study>, none lists them [LABELS SEEDS ITERATIONS JOBS DATA_DIR RESULTS]
+study: $(STAMP)  ## one recipe of ours varied, or claims weighed: NAME=<study>, none lists them [LABELS SEEDS ITERATIONS JOBS DATA_DIR RESULTS REFERENCE]
 	@$(HARNESS) study --name '$(NAME)' --labels '$(call named,LABELS)' \
 	    --seeds '$(call named,SEEDS)' --iterations '$(ITERATIONS)' --data-dir '$(DATA_DIR)' \
-	    --results '$(RESULTS)' --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)'
+	    --results '$(RESULTS)' --jobs '$(JOBS)' --retries '$(RETRIES)' --patience '$(PATIENCE)' \
+	    --reference '$(REFERENCE)'
 
 # Not reordered: that would begin the files with the fewest tests last, which are the slow ones.
 test: setup check  ## check, then the test suite with coverage

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Time:
     """Training time by the runs' own logs, evaluations included: medians over the done runs.
 
     `ratios` are this variant's time over the baseline's, paired by seed: a geometric mean with its
-    95% interval; None where no seed is done by both.
+    95% interval; None where no seed is done by both, and for runs of another machine.
     """
 
     seconds_per_iteration: float
@@ -103,6 +104,12 @@ def is_diverged(manifest: Manifest) -> bool:
     return manifest.status is Status.FAILED and manifest.failure == failures.NOT_FINITE.kind
 
 
+def recorded(run: Run) -> dict[str, Any]:
+    """What a study may vary, as that run did it: one that was taken says only a part itself."""
+    facts = run.manifest.facts
+    return definition.recorded(run.manifest.settings, facts.threads if facts else None)
+
+
 def loss_message(run: Run) -> str:
     """`the loss is nan at iteration 12: labelled ..., unlabelled ..., learning rate ...`."""
     said = re.search(r"the loss is [^;]*", run.reason)
@@ -159,13 +166,13 @@ def _finding(
         for variant in (name, study.baseline)
     )
     cell, beside = (_cell(v, r, labels, rule) for v, r in ((name, mine), (study.baseline, theirs)))
-    is_baseline = name == study.baseline
+    is_baseline, is_elsewhere = name == study.baseline, name == study.elsewhere
     return Finding(
         variant=name,
         labels=labels,
         cell=cell,
         pairing=None if is_baseline else comparison.pair(cell, beside, profile),
-        time=_time(_done(mine), {} if is_baseline else _done(theirs)),
+        time=_time(_done(mine), {} if is_baseline or is_elsewhere else _done(theirs)),
         apart=None if is_baseline else _apart(_done(mine), _done(theirs)),
         diverged=[run for run in mine if is_diverged(run.manifest)],
     )
@@ -247,7 +254,7 @@ def _check_settings(folder: Path, study: Study, found: Runs) -> None:
         for run in found[variant.name]:
             if run.manifest.status is not Status.DONE and not is_diverged(run.manifest):
                 continue
-            settings = run.manifest.settings
+            settings = recorded(run)
             place = folder / "runs" / variant.name / run.name
             for key, value in asked.items():
                 if settings.get(key) != value:

@@ -11,6 +11,7 @@ from harness.analysis.study import Findings, is_diverged
 from harness.commands.console.terminal import Terminal
 from harness.commands.results.entry import Means
 from harness.commands.results.plan import Plan
+from harness.errors import BadInput
 from harness.experiment import claims
 from harness.experiment import study as studies
 from harness.experiment.claims import Claims
@@ -20,10 +21,11 @@ from harness.implementations import registry
 from harness.implementations.interface import Request
 from harness.report.study import outputs, wording
 from harness.runs.attempt import Limits
-from harness.runs.execution import space
+from harness.runs.execution import processor, space
 from harness.runs.execution.lock import only_one
-from harness.runs.folder import START_SECONDS, Run, RunsFolder
-from harness.runs.manifest import Manifest, Status
+from harness.runs.folder import START_SECONDS, Run, RunsFolder, folder_name
+from harness.runs.manifest import Manifest, Status, read_manifest
+from harness.runs.origins import taking
 from harness.runs.progress import duration
 
 COLUMNS = ("name", "question", "variants", "runs", "time, JOBS=1")
@@ -42,6 +44,7 @@ class StudyQuestion:
     jobs: int = 1
     limits: Limits = field(default_factory=Limits)
     implementation: str = "own"
+    elsewhere: Path | None = None  # a results folder of another machine
 
     @property
     def means(self) -> Means:
@@ -56,6 +59,10 @@ def study(question: StudyQuestion, terminal: Terminal) -> None:
     is done and written, if a run has failed for another reason than a loss that is not finite.
     """
     asked = studies.load(question.name)
+    if question.elsewhere is not None and asked.elsewhere is None:
+        raise BadInput(
+            f"REFERENCE: study {asked.name} takes no runs of another machine; leave it out"
+        )
     variants = studies.variants(asked, question.iterations)
     labels, seeds = question.labels or asked.labels, question.seeds or asked.seeds
     profile, side = variants[0].profile, registry.create(question.implementation)
@@ -69,6 +76,7 @@ def study(question: StudyQuestion, terminal: Terminal) -> None:
     )
     with only_one(folder, terminal.say, what="study"):
         plan = Plan(folder, device, question.means, terminal)
+        elsewhere = Plan(folder, device, question.means, terminal)
         # A seed's variants one after the other: what slows the machine for a while slows them all.
         places = [(variant, _runs(folder, variant)) for variant in variants]
         for count in labels:
@@ -77,7 +85,10 @@ def study(question: StudyQuestion, terminal: Terminal) -> None:
                     request = Request(
                         variant.profile, dataset, count, seed, device, variant.options
                     )
-                    plan.add(runs, side, request)
+                    whose = elsewhere if variant.name == asked.elsewhere else plan
+                    whose.add(runs, side, request)
+        if question.elsewhere is not None:
+            _take(elsewhere, question.elsewhere, side.name)
         plan.check_terms()
         plan.restore()
         space.check(folder, profile, len(plan.todo), question.jobs)
@@ -89,6 +100,21 @@ def study(question: StudyQuestion, terminal: Terminal) -> None:
             found = write(folder, asked)
         _show(folder, found, terminal)
     plan.require_done(_places(folder, found), kept=_is_result)
+
+
+def _take(elsewhere: Plan, folder: Path, contender: str) -> None:
+    """Take the runs of another machine. Raises BadInput where its processor is like this one's."""
+    here = processor.name()
+    for entry in elsewhere.todo:
+        request = entry.planned.request
+        name = folder_name(request.labels, request.seed, contender)
+        found = read_manifest(taking.runs_in(folder, request.profile.name) / name)
+        if found is not None and found.facts is not None and found.facts.processor == here:
+            raise BadInput(
+                f"REFERENCE {folder}: {name} was made on a processor like this one, {here}; name a "
+                "folder of another"
+            )
+    elsewhere.take(folder, contender)
 
 
 def write(folder: Path, asked: Study) -> Findings:
@@ -103,7 +129,7 @@ def describe(terminal: Terminal) -> None:
     rows = []
     for name in studies.names():
         one = studies.load(name)
-        variants = studies.variants(one)
+        variants = [one_of for one_of in studies.variants(one) if one_of.name != one.elsewhere]
         each = len(one.seeds) * len(one.labels)
         seconds = each * sum(guess(variant) for variant in variants)
         count = f"{len(variants)} x {each}"

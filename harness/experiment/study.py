@@ -73,6 +73,8 @@ class Study(BaseModel):
     variants: dict[VariantName, Overrides] = Field(min_length=2)
     # How many times as long as the profile guesses an iteration of a variant takes, for the plan.
     takes: dict[VariantName, Annotated[float, Field(gt=0)]] = {}
+    # A variant with the baseline's settings: its runs are another machine's, and taken from there.
+    elsewhere: VariantName | None = None
 
     @property
     def varied(self) -> frozenset[str]:
@@ -87,6 +89,13 @@ class Study(BaseModel):
             raise ValueError(f"baseline {self.baseline} is none of the variants")
         if unknown := self.takes.keys() - self.variants.keys():
             raise ValueError(f"takes: {', '.join(sorted(unknown))} is none of the variants")
+        if self.elsewhere is not None and (
+            self.elsewhere == self.baseline
+            or self.variants.get(self.elsewhere) != self.variants[self.baseline]
+        ):
+            raise ValueError(
+                f"elsewhere {self.elsewhere}: is no other variant with the baseline's settings"
+            )
         if self.profile not in profiles.names():
             raise ValueError(f"profile {self.profile}: unknown; use {', '.join(profiles.names())}")
         return self
@@ -138,6 +147,14 @@ def variants(study: Study, iterations: int | None = None) -> list[Variant]:
     base = profiles.load(study.profile, iterations or study.iterations)
     share = base.iterations / planned
     return [_variant(name, study, base, share) for name in study.variants]
+
+
+def recorded(settings: Mapping[str, Any], threads: int | None) -> dict[str, Any]:
+    """All that a study may vary, of a run of ours whose settings say only a part of it.
+
+    What they leave out it did as OWN and FURTHER have it; `threads` it recorded as a fact.
+    """
+    return {**OWN, **FURTHER, "threads": threads, **settings}
 
 
 def _variant(name: str, study: Study, base: Profile, share: float) -> Variant:

@@ -44,7 +44,7 @@ def floor(comparison: Comparison) -> list[str]:
     several = " and ".join(f"{known[count]:.2f} points with {count} labels" for count in labels)
     return [
         "The floor under every difference of a single seed: two runs of ours that have all of it "
-        f"and differ in rounding alone, by one thread and two, were up to {several} apart "
+        f"and differ in rounding alone, by threads or processor, were up to {several} apart "
         "(study `noise`)."
     ]
 

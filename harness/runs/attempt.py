@@ -14,10 +14,10 @@ from typing import Any
 from harness.errors import BadInput, HarnessError
 from harness.implementations import interface, registry
 from harness.implementations.interface import Implementation, Request
-from harness.implementations.reported import Point
+from harness.implementations.reported import Facts, Point
 from harness.implementations.source import commit_here
 from harness.runs import copies, failures, inputs, kept
-from harness.runs.execution import child
+from harness.runs.execution import child, processor
 from harness.runs.execution.child import Ended, Halt, Slot
 from harness.runs.execution.process import this_process
 from harness.runs.failures import Failure
@@ -258,8 +258,7 @@ class _Attempt:
         elif lost:
             self._fail(failure, f"its log lacks the evaluation at {lost[0]}", ended)
         else:
-            facts = self.implementation.facts(self.folder)
-            change = {"status": Status.DONE, "facts": facts, "evaluations": len(points)}
+            change = {"status": Status.DONE, "facts": self._facts(), "evaluations": len(points)}
             self._write(change, ended, "done")
             minutes = (self.manifest.wall_seconds or 0.0) / 60
             self.context.watcher.say(
@@ -268,13 +267,20 @@ class _Attempt:
             return None
         return failure
 
+    def _facts(self) -> Facts | None:
+        """As the child recorded them, with the processor in full."""
+        facts = self.implementation.facts(self.folder)
+        if facts is None:
+            return None
+        return facts.model_copy(update={"processor": processor.in_full(facts.processor)})
+
     def _fail(self, failure: Failure, reason: str, ended: Ended | None) -> None:
         self._write(
             {
                 "status": Status.FAILED,
                 "reason": reason,
                 "failure": failure.kind,
-                "facts": self.implementation.facts(self.folder),
+                "facts": self._facts(),
                 "last_lines": ended.last_lines if ended else (),
             },
             ended,

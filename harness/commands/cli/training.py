@@ -117,6 +117,9 @@ def study(
     jobs: Annotated[int, typer.Option(min=1, help="runs at once, as for compare")] = 1,
     retries: Annotated[int, typer.Option(min=0, help="as for compare")] = Limits.retries,
     patience: Annotated[float, typer.Option(min=1, help="as for compare")] = Limits.patience,
+    reference: Annotated[
+        str, typer.Option(help="results folder of another machine, for a study that holds one so")
+    ] = "",
 ) -> None:
     """Vary one recipe of our FixMatch and judge each variant against a baseline, seed by seed.
 
@@ -137,7 +140,13 @@ def study(
         return
     if name in claims_files.names():
         arguments.none_given(
-            {"LABELS": labels, "SEEDS": seeds, "ITERATIONS": iterations, "DATA_DIR": data_dir},
+            {
+                "LABELS": labels,
+                "SEEDS": seeds,
+                "ITERATIONS": iterations,
+                "DATA_DIR": data_dir,
+                "REFERENCE": reference,
+            },
             f"{name} trains nothing and takes the runs that are there",
         )
         claims_command.weigh(name, results, Terminal())
@@ -154,5 +163,6 @@ def study(
         data_dir=Path(data_dir) if data_dir else None,
         jobs=jobs,
         limits=Limits(retries=retries, patience=patience),
+        elsewhere=Path(reference) if reference else None,
     )
     study_command.study(question, Terminal())

@@ -50,7 +50,8 @@ SETTINGS: dict[Any, Any] = {
 ACCURACY, MASK = "top-1 accuracy, %", "mask: share above threshold"
 LOSSES = {"loss_x": "labelled loss", "loss_u": "unlabelled loss", "mask": MASK}
 BEFORE = " before"  # behind the name of a contender: its runs of the version before
-CLOSE = 6.0  # percent: texts of nearer ends would lie over each other
+PERCENT = 1.7  # points of a panel's height that one percent of accuracy takes
+TEXT = 9.0  # points from one text of an end to the next
 SHARE, GUESS_ACCURACY = "share in the loss", "right guesses, %"
 TOPS = {ACCURACY: 100, MASK: 1, SHARE: 1, GUESS_ACCURACY: 100}
 LINE = 0.2  # inches of the legend
@@ -232,26 +233,30 @@ def draw_curves(
         ends.append((float(complete[y].iloc[-1]), float(complete[x].iloc[-1]), style.color))
     longest = max((at for _, at, _ in ends), default=0) or 1
     apart = len({round(10 * at / longest) for _, at, _ in ends}) > 1
-    values = [value for value, _, _ in sorted(ends)]
-    for rank, (value, at, color) in enumerate(sorted(ends) if end else ()):
-        place = 5 if apart else _beside(values, rank)
+    ends.sort(reverse=True)
+    places = _beside([value for value, _, _ in ends])
+    for (value, at, color), place in [*zip(ends, places, strict=True)][::-1] if end else ():
         axes.annotate(
             end.format(value), (at, value), textcoords="offset points",
-            xytext=(0, place), ha="right", color=color, fontsize=8,
+            xytext=(0, 5 if apart else place), ha="right", color=color, fontsize=8,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.6},
         )  # fmt: skip
 
 
-def _beside(values: Sequence[float], rank: int) -> int:
-    """Points from the end of a curve to its text: `values` are all ends, ascending.
+def _beside(values: Sequence[float]) -> list[float]:
+    """Points from the end of each curve to its text: `values` are the ends, highest first.
 
-    Above the line for the highest, below it for the others: close ends stay readable, and texts in
-    the panel.
+    Above the line for the highest, below it for the others, and no text over another.
     """
-    if rank and rank == len(values) - 1:
-        return 5
-    nearer = [other for other in values[rank + 1 : -1] if other - values[rank] < CLOSE]
-    return -12 - 9 * len(nearer)
+    offsets: list[float] = []
+    room = float("inf")
+    for value in values:
+        place = value * PERCENT + (5 if not offsets and len(values) > 1 else -12)
+        if len(offsets) > 1:
+            place = min(place, room - TEXT)
+        offsets.append(round(place - value * PERCENT, 1))
+        room = place
+    return offsets
 
 
 def _references(axes: Axes, references: Sequence[tuple[float, str]]) -> None:

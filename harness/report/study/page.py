@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.analysis import frames, selection
-from harness.analysis.study import Finding, Findings, is_diverged, loss_message
+from harness.analysis.study import Finding, Findings, is_diverged, loss_message, recorded
 from harness.experiment import study as definition
 from harness.report import markdown, wording
 from harness.report.study import wording as said
@@ -81,6 +81,8 @@ def command(findings: Findings) -> str:
     data = {run.manifest.settings["data"] for run in found}
     if data and data != {findings.profile.data}:
         options.append(f'DATA_DIR="<folder of {", ".join(sorted(data))}>"')
+    if study.elsewhere is not None and findings.runs[study.elsewhere]:
+        options.append('REFERENCE="<results of another machine>"')
     return " ".join([f"make study NAME={study.name}", *options])
 
 
@@ -94,7 +96,7 @@ def _varied(findings: Findings) -> tuple[list[str], list[list[str]]]:
     variants = definition.variants(findings.study)
     settings = {
         variant.name: next(
-            (run.manifest.settings for run in findings.runs[variant.name]), variant.settings
+            (recorded(run) for run in findings.runs[variant.name]), dict(variant.settings)
         )
         for variant in variants
     }
@@ -193,6 +195,11 @@ def _provenance(found: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
         ["own commit", _all(manifest.own_commit for manifest in manifests)],
         ["torch", _all(fact.torch_version for fact in facts)],
         ["device", _all(fact.device for fact in facts)],
+        *(
+            [["processor", _all(known)]]
+            if (known := {fact.processor for fact in facts} - {""})
+            else []
+        ),
         ["data", _all(_data(manifest) for manifest in manifests)],
         ["runs", f"{len(found)}, of which {_done(found)} done; `runs.sha256` has their sums"],
     ]

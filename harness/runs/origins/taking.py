@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from harness.errors import BadInput
+from harness.experiment.study import recorded
 from harness.implementations.custom import places
 from harness.runs.folder import UNSAID, Planned, run_folders
 from harness.runs.inputs import request_settings
@@ -74,8 +75,10 @@ def take(planned: Planned, wanted: Origin, runs: Path, named: str) -> str:
 
 
 def _check_terms(manifest: Manifest, planned: Planned, source: Path) -> None:
+    threads = manifest.facts.threads if manifest.facts is not None else None
+    made_with = UNSAID | recorded(manifest.settings, threads)
     for key, asked in (UNSAID | request_settings(planned.request)).items():
-        found = manifest.settings.get(key, UNSAID.get(key))
+        found = made_with.get(key)
         if found != asked:
             raise OtherTerms(
                 f"REFERENCE {source}: done with {key} = {found}, asked for is {asked}; name a "

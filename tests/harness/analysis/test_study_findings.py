@@ -106,6 +106,19 @@ def test_time_is_by_the_runs_own_logs_and_paired(folder: Path, study: Study) -> 
     assert large.ratios.interval == pytest.approx((1.0, 1.0))
 
 
+def test_times_of_another_machine_are_not_compared(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants = {"b08": {}, "b16": {"batch_size": 16}, "another": {}}
+    studied.define(monkeypatch, tmp_path / "configs", variants=variants, elsewhere="another")
+    held = definition.load("trial")
+    found = build(studied.make(folder, held), held)
+    there, here = row(found, "another"), row(found, "b16")
+    assert there.time is not None and there.time.ratios is None
+    assert there.pairing is not None and there.pairing.result is not None
+    assert here.time is not None and here.time.ratios is not None
+
+
 def test_one_seed_has_a_ratio_and_no_interval(folder: Path, study: Study) -> None:
     ends(folder, study, "b08", 86.0)
     ends(folder, study, "no-ema", 86.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,40 @@ def test_a_share_has_its_part_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delattr("os.sched_getaffinity")  # as on a Mac
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     assert processor.threads(1) == 8
+
+
+EPYC = "vendor_id\t: AuthenticAMD\ncpu family\t: {family}\nmodel\t\t: 1\nmodel name\t: AMD EPYC\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        (
+            EPYC.format(family=25) + "flags\t\t: sse avx avx2\n",
+            "AMD EPYC (family 25, model 1, AVX2)",
+        ),
+        (
+            EPYC.format(family=26) + "flags\t\t: avx2 avx512f\n\nmodel name\t: second\n",
+            "AMD EPYC (family 26, model 1, AVX-512)",
+        ),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", f"{platform.machine()} (NEON)"),
+        ("model name\t: A CPU\n", "A CPU"),
+    ],
+)
+def test_processors_of_one_name_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, name: str
+) -> None:
+    """A virtual machine's name says neither generation nor width, which change the numbers."""
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    processor.CPUINFO.write_text(told)
+    assert processor.name() == name
+
+
+def test_what_a_child_told_is_said_in_full(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    processor.CPUINFO.write_text(EPYC.format(family=25))
+    full = "AMD EPYC (family 25, model 1)"
+    told = [processor.in_full(plain) for plain in ("AMD EPYC", "AMD", "", full)]
+    assert told == [full, "AMD", "", full]

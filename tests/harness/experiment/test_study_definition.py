@@ -55,7 +55,7 @@ def test_what_each_shipped_study_varies() -> None:
     assert varied["precision"] == {"bf16": {"precision": "bf16"}}
     assert varied["interleave"] == {"interleaved": {"interleave": True}}
     assert varied["labelled-pool"] == {"apart": {"labelled_in_pool": False}}
-    assert varied["noise"] == {"two-threads": {"threads": 2}}
+    assert varied["noise"] == {"two-threads": {"threads": 2}, "another-processor": {"threads": 1}}
     assert varied["warmup"] == {"tenth": {"warmup": 500}}
     assert varied["batch-size"] == {"b04": {"batch_size": 4}, "b16": {"batch_size": 16}}
     assert varied["ema"]["without-ema"] == {"use_ema": False}

@@ -65,11 +65,14 @@ def short(iterations: int, eval_every: int) -> Profile:
     )
 
 
-def test_there_are_three() -> None:
-    assert profile.names() == ["cifar10", "quick", "report2024"]
+SHIPPED = ["cifar10", "photographs", "quick", "report2024"]
 
 
-@pytest.mark.parametrize("name", ["cifar10", "quick", "report2024"])
+def test_which_there_are() -> None:
+    assert profile.names() == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_the_name_is_the_file_name(name: str) -> None:
     assert profile.load(name).name == name
 
@@ -86,6 +89,14 @@ def test_cifar10() -> None:
     assert (cifar10.iterations, cifar10.batch_size, cifar10.mu) == (2**20, 64, 7)
     assert cifar10.selection == "median20"
     assert cifar10.requires_cuda
+
+
+def test_photographs_need_no_gpu() -> None:
+    """TorchSSL's settings for CIFAR-10, with quick's network, batch and schedule."""
+    photographs, quick = profile.load("photographs"), profile.load("quick")
+    assert (photographs.data, photographs.requires_cuda) == ("cifar10", False)
+    differ = {"name", "description", "data", "eval_every", "floor", "seconds_per_iteration"}
+    assert photographs.model_dump(exclude=differ) == quick.model_dump(exclude=differ)
 
 
 def test_report2024() -> None:
@@ -148,7 +159,9 @@ def test_it_is_frozen() -> None:
 
 @pytest.mark.parametrize("name", ["slow", "", "../published", "quick.yaml"])
 def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(BadInput, match=r"^PROFILE .*: unknown; use auto, cifar10, quick, report"):
+    with pytest.raises(
+        BadInput, match=r"^PROFILE .*: unknown; use auto, cifar10, photographs, quick, report"
+    ):
         profile.load(name)
 
 
@@ -232,7 +245,7 @@ def test_torchssls_schedule_has_378_evaluations_and_the_end() -> None:
     assert after[-2:] == [1048001, 2**20]
 
 
-@pytest.mark.parametrize("name", ["cifar10", "quick", "report2024"])
+@pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("iterations", [1, 30, 400, 2000])
 def test_shortened(name: str, iterations: int) -> None:
     whole, shortened = profile.load(name), profile.load(name, iterations)
@@ -276,7 +289,7 @@ def test_a_wrong_margin_is_refused(tmp_path: Path, key: str, value: object) -> N
         profile.read(edited(tmp_path, **{key: value}))
 
 
-@pytest.mark.parametrize("name", ["cifar10", "quick", "report2024"])
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_profile_says_how_much_is_a_difference(name: str) -> None:
     found = profile.load(name)
     assert set(found.margin) == set(found.tolerance) == {40, 250, 4000}

@@ -79,9 +79,9 @@ diff: $(STAMP)  ## accuracies against BASE=<revision or file>: [ACCEPT="reason" 
 	    --results '$(call named,RESULTS,$(PUBLISHED))' \
 	    --accept "$$ACCEPT" --format '$(FORMAT)'
 
-publish: $(STAMP)  ## what was measured here becomes the evidence: REASON="..." [PROFILE RESULTS]
+publish: $(STAMP)  ## what was measured here becomes the evidence: REASON="..." [PROFILE STUDY RESULTS]
 	@$(HARNESS) publish --reason "$$REASON" --profile '$(PROFILE)' --results '$(RESULTS)' \
-	    --published '$(PUBLISHED)'
+	    --published '$(PUBLISHED)' --study '$(STUDY)'
 
 accuracy-check: setup  ## as CI: verify, diff, and anew what is not of the published source: [BASE PROFILE=quick LABELS SEEDS RESULTS]
 	@$(HARNESS) accuracy-check --base '$(or $(BASE),HEAD)' --profile '$(call named,PROFILE,quick)' \

@@ -45,9 +45,7 @@ def publish(asked: Publication, terminal: Terminal) -> None:
     Raises BadInput, or CheckFailed where the folder holds what may not be published; nothing is
     written then.
     """
-    reason = " ".join(asked.reason.split())
-    if not reason:
-        raise BadInput('REASON: empty; say why these results are published: REASON="..."')
+    reason = checked(asked.reason)
     folder, profile = table.existing(asked.results, asked.profile)
     target = asked.published / profile.name
     if target.resolve() == folder.resolve():
@@ -55,26 +53,44 @@ def publish(asked: Publication, terminal: Terminal) -> None:
     verify.require(verify.check(folder, profile))
     found = results.read(folder)
     _require_whole(found)
-    commit = commit_here()
-    if not commit or commit.endswith("-dirty"):
-        raise BadInput(
-            "publish: the source is not a commit of git (see 'git status'); commit what trained "
-            "these runs first"
-        )
+    commit = clean_commit()
     if (target / "runs").is_dir():
         _require_as_published(target, profile)
     with only_one(target, terminal.say):
         _show_diff(found, target, profile, terminal)
         sources = _sources(found, target, terminal)
         _copy(folder, target)
-        today = datetime.now(UTC).date().isoformat()
-        content = Provenance(date=today, reason=reason, commit=commit, sources=sources)
-        provenance.write(target, content)
+        write_provenance(target, reason, commit, sources)
         table.write(target, profile)
         claims.write_again(asked.published, profile.name, terminal)
     for cell in _missing(found):
         terminal.say(f"not measured yet: {cell}")
     terminal.say(f"{target}: published; commit it with its reason")
+
+
+def checked(reason: str) -> str:
+    """The reason in one line. Raises BadInput where there is none."""
+    reason = " ".join(reason.split())
+    if not reason:
+        raise BadInput('REASON: empty; say why these results are published: REASON="..."')
+    return reason
+
+
+def clean_commit() -> str:
+    """The commit of the code at hand. Raises BadInput where it is no commit."""
+    commit = commit_here()
+    if not commit or commit.endswith("-dirty"):
+        raise BadInput(
+            "publish: the source is not a commit of git (see 'git status'); commit what trained "
+            "these runs first"
+        )
+    return commit
+
+
+def write_provenance(target: Path, reason: str, commit: str, sources: dict[str, str]) -> None:
+    """What is published in `target` is from today on of that commit and those sources."""
+    today = datetime.now(UTC).date().isoformat()
+    provenance.write(target, Provenance(date=today, reason=reason, commit=commit, sources=sources))
 
 
 def _require_as_published(target: Path, profile: Profile) -> None:

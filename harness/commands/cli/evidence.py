@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.analysis.diff import rows as diff_module
-from harness.commands import accuracy_check
+from harness.commands import accuracy_check, publish_study
 from harness.commands import diff as diff_command
 from harness.commands import parity as parity_command
 from harness.commands import publish as publish_command
@@ -124,6 +124,7 @@ def publish(
     profile: ProfileOption = "auto",
     results: ResultsOption = Path("results"),
     published: PublishedOption = PUBLISHED,
+    study: Annotated[str, typer.Option(help="publish that study instead of a profile")] = "",
 ) -> None:
     """Make what was measured here the evidence that the repository keeps.
 
@@ -133,6 +134,16 @@ def publish(
 
     Example: python -m harness publish --profile quick --reason "five seeds of one source"
     """
+    if study in claims_files.names():
+        raise BadInput(
+            f"STUDY {study}: its page is published with the comparison that it is made from; "
+            f"publish PROFILE={claims_files.load(study).profile}"
+        )
+    if study:
+        publish_study.publish_study(
+            publish_study.StudyPublication(study, results, published, reason), Terminal()
+        )
+        return
     asked = publish_command.Publication(profile, results, published, reason)
     publish_command.publish(asked, Terminal())
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.analysis import results
+from harness.analysis import study as findings
 from harness.experiment import profile
+from harness.experiment import study as studies
 from harness.report import markdown, outputs, page, wording
+from tests.conftest import REPOSITORY
 from tests.helpers import made
 
 QUICK = profile.load("quick")
@@ -45,6 +48,22 @@ def test_runs_of_other_length_or_images_have_another(folder: Path) -> None:
     for other in ({"iterations": 4000}, {"data": "cifar10"}):
         profile_ = known.model_copy(update=other)
         assert wording.floor(replace(compared, profile=profile_)) == []
+
+
+def test_it_is_what_the_published_study_measured() -> None:
+    """The most that a run of any variant is apart from the baseline's of its seed."""
+    study = studies.load("noise")
+    found = findings.read(studies.place(REPOSITORY / "results" / "published", study.name), study)
+    assert found.study.profile == QUICK.name and found.rule == QUICK.selection
+    assert QUICK.floor == {
+        labels: max(
+            round(abs(difference), 2)
+            for row in found.at(labels)
+            if row.pairing is not None
+            for difference in row.pairing.differences.values()
+        )
+        for labels in found.labels
+    }
 
 
 def test_it_is_no_setting_that_runs_must_share() -> None:

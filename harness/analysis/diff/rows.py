@@ -192,20 +192,24 @@ def _failure(
     lost, added = _lost(before, after), _only(here, then, HERE) if then else ""
     if then and here and not then.keys() & here.keys():
         return NO_COMMON, _joined([_only(then, here, IN_THE_BASE), added, *_not_done(after)])
+    empty = _empty(then, here)
     if lost:
-        return lost[0][1], _joined([_seeds(lost), added])
+        return lost[0][1], _joined([_seeds(lost), *empty, added])
     if not here:
         return MISSING, "no run"
     short = {seed for seed, n in _evaluations(after).items() if selection.is_too_short(rule, n)}
     if short.issuperset(here) and set(here.values()) == {None}:
         return MISSING, "too few evaluations"
-    sides = ((then, IN_THE_BASE), (here, HERE))
-    empty = [
+    return (NO_ACCURACY, _joined([*empty, added])) if empty else None
+
+
+def _empty(then: Accuracies, here: Accuracies) -> list[str]:
+    """`done without an accuracy in the base: seed 0`, for each side that has such runs."""
+    return [
         f"done without an accuracy {where}: {_numbered(seeds)}"
-        for side, where in sides
+        for side, where in ((then, IN_THE_BASE), (here, HERE))
         if (seeds := [seed for seed, value in side.items() if value is None])
     ]
-    return (NO_ACCURACY, _joined([*empty, added])) if empty else None
 
 
 def _of(frame: pd.DataFrame, key: tuple[int, str]) -> pd.DataFrame:

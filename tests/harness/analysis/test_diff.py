@@ -235,6 +235,12 @@ def test_done_without_an_accuracy_is_no_pass(
     assert re.search(note, row.note)
 
 
+def test_a_lost_run_hides_no_empty_accuracy() -> None:
+    row = only(cell(_0=None, _1=81.0), cell(_0=82.0))
+    assert row.verdict == "missing" and not row.passes
+    assert row.note == "seed 1 missing; done without an accuracy in the base: seed 0"
+
+
 def test_evaluations_too_few_for_the_rule_on_one_side_are_no_pass() -> None:
     long = cell(_0=80.0).assign(median20_top1=80.0)
     short = cell(_0=80.0).assign(evaluations=12)

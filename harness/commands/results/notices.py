@@ -24,7 +24,13 @@ def _no_commit() -> list[str]:
 
 
 def _otherwise(entries: Sequence[Entry], means: Means, device: str) -> list[str]:
+    """Of the runs that are to be made; one that is asked for its threads has those."""
+    todo = [entry.planned.request for entry in entries if not entry.is_done]
+    if not todo:
+        return []
     now = _of_new_runs(means, device)
+    if all("threads" in request.options for request in todo):
+        now.pop("threads", None)
     found: dict[str, set[str]] = {key: set() for key in now}
     for runs in dict.fromkeys(entry.runs for entry in entries):
         for _, manifest in runs.done():

@@ -41,6 +41,13 @@ def test_finished_runs_of_other_threads_are_noticed(case: Comparison) -> None:
     assert f"made with processor A CPU, now it is {processor.name()}" in text
 
 
+def test_where_nothing_is_to_be_made_nothing_is_noticed(case: Comparison) -> None:
+    case.run()
+    made_with(case, 0, threads=1, processor="A CPU")
+    text = case.run()
+    assert "Nothing to do" in text and "Notice: finished runs" not in text
+
+
 def test_the_page_says_where_they_differ_and_how_to_have_them_again(case: Comparison) -> None:
     case.run(seeds=[0, 1])
     for seed in (0, 1):

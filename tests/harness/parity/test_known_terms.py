@@ -63,7 +63,9 @@ def test_runs_of_a_gpu_and_of_a_cpu_do_not_mix(done: Comparison) -> None:
 
 def test_other_torch_versions_are_noticed(done: Comparison) -> None:
     change_facts(done, torch_version="1.0")
-    assert "Notice: finished runs here were made with torch 1.0, now it is" in done.run()
+    assert "Notice: finished runs here were made with torch 1.0, now it is" in done.run(
+        seeds=[0, 1]
+    )
 
 
 def test_an_incomparable_run_says_how_to_train_it_anew(

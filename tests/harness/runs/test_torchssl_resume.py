@@ -33,7 +33,11 @@ EAGER = (
 
 
 @pytest.mark.parametrize("name", ["torchssl", "torchssl-mixmatch", "torchssl-flexmatch"])
-def test_killed_with_its_harness_it_goes_on_to_a_whole_curve(tmp_path: Path, name: str) -> None:
+def test_killed_with_its_harness_it_goes_on_to_a_whole_curve(
+    tmp_path: Path, name: str, request: pytest.FixtureRequest
+) -> None:
+    if name != "torchssl":  # the first shows which lines are run
+        request.getfixturevalue("untraced")
     command = [sys.executable, "-c", EAGER, "compare", "--implementations", name]
     command += ["--profile", "quick", "--iterations", str(ITERATIONS), "--results", str(tmp_path)]
     attempt = tmp_path / f"quick/runs/40-seed0-{name}/attempt-1"

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -102,12 +101,6 @@ class Findings:
 def is_diverged(manifest: Manifest) -> bool:
     """Whether the run ended because its loss was not finite: that is what a study finds."""
     return manifest.status is Status.FAILED and manifest.failure == failures.NOT_FINITE.kind
-
-
-def recorded(run: Run) -> dict[str, Any]:
-    """What a study may vary, as that run did it: one that was taken says only a part itself."""
-    facts = run.manifest.facts
-    return definition.recorded(run.manifest.settings, facts.threads if facts else None)
 
 
 def loss_message(run: Run) -> str:
@@ -254,7 +247,7 @@ def _check_settings(folder: Path, study: Study, found: Runs) -> None:
         for run in found[variant.name]:
             if run.manifest.status is not Status.DONE and not is_diverged(run.manifest):
                 continue
-            settings = recorded(run)
+            settings = run.manifest.recorded
             place = folder / "runs" / variant.name / run.name
             for key, value in asked.items():
                 if settings.get(key) != value:

@@ -23,7 +23,7 @@ from harness.report.study import outputs, wording
 from harness.runs.attempt import Limits
 from harness.runs.execution import processor, space
 from harness.runs.execution.lock import only_one
-from harness.runs.folder import START_SECONDS, Run, RunsFolder, folder_name
+from harness.runs.folder import START_SECONDS, Run, RunsFolder
 from harness.runs.manifest import Manifest, Status, read_manifest
 from harness.runs.origins import taking
 from harness.runs.progress import duration
@@ -105,10 +105,10 @@ def study(question: StudyQuestion, terminal: Terminal) -> None:
 def _take(elsewhere: Plan, folder: Path, contender: str) -> None:
     """Take the runs of another machine. Raises BadInput where its processor is like this one's."""
     here = processor.name()
+    runs = taking.runs_in(folder, elsewhere.entries[0].planned.request.profile.name)
     for entry in elsewhere.todo:
-        request = entry.planned.request
-        name = folder_name(request.labels, request.seed, contender)
-        found = read_manifest(taking.runs_in(folder, request.profile.name) / name)
+        name = entry.planned.folder.name
+        found = read_manifest(runs / name)
         if found is not None and found.facts is not None and found.facts.processor == here:
             raise BadInput(
                 f"REFERENCE {folder}: {name} was made on a processor like this one, {here}; name a "

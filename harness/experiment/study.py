@@ -149,14 +149,6 @@ def variants(study: Study, iterations: int | None = None) -> list[Variant]:
     return [_variant(name, study, base, share) for name in study.variants]
 
 
-def recorded(settings: Mapping[str, Any], threads: int | None) -> dict[str, Any]:
-    """All that a study may vary, of a run of ours whose settings say only a part of it.
-
-    What they leave out it did as OWN and FURTHER have it; `threads` it recorded as a fact.
-    """
-    return {**OWN, **FURTHER, "threads": threads, **settings}
-
-
 def _variant(name: str, study: Study, base: Profile, share: float) -> Variant:
     given = study.variants[name].given()
     known = {**OWN, **{key: FURTHER[key] for key in FURTHER if key in study.varied}}

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import BadInput
+from harness.experiment.study import FURTHER, OWN
 from harness.implementations.reported import Facts
 from harness.runs.execution.process import Process
 from harness.runs.files import write_text
@@ -95,6 +96,15 @@ class Manifest(BaseModel):
     def device(self) -> str:
         """cpu or cuda, as it recorded; cpu before it has."""
         return "cpu" if self.facts is None or self.facts.device == "cpu" else "cuda"
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """All that a study may vary, of a run of ours whose settings may say only a part of it.
+
+        What they leave out it did as `study.OWN` and FURTHER have it; threads are a fact of it.
+        """
+        threads = self.facts.threads if self.facts is not None else None
+        return {**OWN, **FURTHER, "threads": threads, **self.settings}
 
     @property
     def is_abandoned(self) -> bool:

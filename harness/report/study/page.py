@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.analysis import frames, selection
-from harness.analysis.study import Finding, Findings, is_diverged, loss_message, recorded
+from harness.analysis.study import Finding, Findings, is_diverged, loss_message
 from harness.experiment import study as definition
 from harness.report import markdown, wording
 from harness.report.study import wording as said
@@ -96,7 +96,7 @@ def _varied(findings: Findings) -> tuple[list[str], list[list[str]]]:
     variants = definition.variants(findings.study)
     settings = {
         variant.name: next(
-            (recorded(run) for run in findings.runs[variant.name]), dict(variant.settings)
+            (run.manifest.recorded for run in findings.runs[variant.name]), dict(variant.settings)
         )
         for variant in variants
     }

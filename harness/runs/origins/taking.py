@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 from harness.errors import BadInput
-from harness.experiment.study import recorded
 from harness.implementations.custom import places
 from harness.runs.folder import UNSAID, Planned, run_folders
 from harness.runs.inputs import request_settings
@@ -75,8 +74,7 @@ def take(planned: Planned, wanted: Origin, runs: Path, named: str) -> str:
 
 
 def _check_terms(manifest: Manifest, planned: Planned, source: Path) -> None:
-    threads = manifest.facts.threads if manifest.facts is not None else None
-    made_with = UNSAID | recorded(manifest.settings, threads)
+    made_with = UNSAID | manifest.recorded
     for key, asked in (UNSAID | request_settings(planned.request)).items():
         found = made_with.get(key)
         if found != asked:

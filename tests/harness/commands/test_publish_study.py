@@ -14,6 +14,7 @@ from harness.analysis import provenance
 from harness.commands import cli, publish, verify
 from harness.commands.console.terminal import Terminal
 from harness.commands.publish_study import StudyPublication, publish_study
+from harness.commands.study import write
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import study as definition
 from harness.experiment.study import Study
@@ -37,12 +38,6 @@ def measured(tmp_path: Path, study: Study) -> Path:
     folder = studied.make(definition.place(tmp_path / "results", "trial"), study)
     write(folder, study)
     return folder
-
-
-def write(folder: Path, study: Study) -> None:
-    from harness.commands.study import write as write_outputs
-
-    write_outputs(folder, study)
 
 
 def published(tmp_path: Path, reason: str = "three seeds of one source") -> str:

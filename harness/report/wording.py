@@ -196,9 +196,9 @@ def notes(results: Results) -> list[str]:
 
 def _machines(results: Results) -> list[str]:
     """Where runs differ in what changes their numbers without a change of code."""
-    facts = [run.manifest.facts for run in results.runs if run.manifest.facts is not None]
-    threads = sorted({one.threads for one in facts if one.threads})
-    processors = sorted({one.processor for one in facts if one.processor})
+    facts = [(run, run.manifest.facts) for run in results.runs if run.manifest.facts is not None]
+    threads = sorted({one.threads for _, one in facts if one.threads})
+    processors = sorted({one.processor for _, one in facts if one.processor})
     parts = []
     if len(threads) > 1:
         parts.append(f"{_and(list(map(str, threads)))} threads")
@@ -206,10 +206,29 @@ def _machines(results: Results) -> list[str]:
         parts.append(f"on {_and(processors)}")
     if not parts:
         return []
+    of_labels: dict[int, set[tuple[str, int | None]]] = {}
+    for run, one in facts:
+        of_labels.setdefault(run.manifest.labels, set()).add((one.processor, one.threads))
+    if all(len(made) == 1 and all(*made) for made in of_labels.values()):
+        return [_machine_of_each_label_count(of_labels)]
     return [
         f"These runs were made with more than one machine or share of one: {', '.join(parts)}. "
         "The same seed then gives other weights, as the study `noise` measures."
     ]
+
+
+def _machine_of_each_label_count(of_labels: Mapping[int, set[tuple[str, int | None]]]) -> str:
+    labels_on: dict[tuple[str, int | None], list[str]] = {}
+    for labels, made in sorted(of_labels.items()):
+        labels_on.setdefault(*made, []).append(str(labels))
+    parts = [
+        f"{_and(labels)} labels on {processor} with {threads} thread{'s' if threads != 1 else ''}"
+        for (processor, threads), labels in labels_on.items()
+    ]
+    return (
+        f"The runs of one label count come from one machine, and each difference with them: "
+        f"{', '.join(parts)}. Times of different label counts are not comparable."
+    )
 
 
 def before(one: Before, titles: Mapping[str, str]) -> str:

@@ -25,9 +25,9 @@ def case(tmp_path: Path, data_dir: Path, fake: None, monkeypatch: pytest.MonkeyP
     return Comparison(tmp_path / "results", data_dir)
 
 
-def made_with(case: Comparison, seed: int, **facts: object) -> None:
+def made_with(case: Comparison, seed: int, labels: int = 40, **facts: object) -> None:
     """The run of `seed` says that it was made so."""
-    path = case.folder / "runs" / f"40-seed{seed}-fake" / "manifest.json"
+    path = case.folder / "runs" / f"{labels}-seed{seed}-fake" / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["facts"] |= facts
     path.write_text(json.dumps(manifest))
@@ -63,6 +63,28 @@ def test_the_page_says_where_they_differ_and_how_to_have_them_again(case: Compar
     assert said in (case.folder / "table.md").read_text()
     page = (case.folder / "report.html").read_text()
     assert said in page and "OMP_NUM_THREADS" not in page
+
+
+def test_label_counts_of_a_machine_each_are_told_apart_from_a_mixture(case: Comparison) -> None:
+    """Differences are between runs of one label count: it matters whether these are mixed."""
+    case.run(labels=[20, 40, 100])
+    for labels in (20, 40):
+        made_with(case, 0, labels, threads=1, processor="A CPU")
+    made_with(case, 0, 100, threads=2, processor="Another CPU")
+    table.write(case.folder, QUICK)
+    page = (case.folder / "table.md").read_text()
+    assert (
+        "The runs of one label count come from one machine, and each difference with them: "
+        "20 and 40 labels on A CPU with 1 thread, 100 labels on Another CPU with 2 threads."
+    ) in page
+    assert "more than one machine" not in page
+
+    made_with(case, 0, 100, threads=None, processor="Another CPU")
+    table.write(case.folder, QUICK)
+    assert (
+        "machine or share of one: on A CPU and Another CPU"
+        in (case.folder / "table.md").read_text()
+    )
 
 
 def test_a_share_has_its_part_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

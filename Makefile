@@ -6,7 +6,7 @@ PYTHON ?= python3
 PROFILE ?= auto
 LABELS ?= 40
 SEEDS ?= 0
-# With labelled_only too: does the unlabelled data help?
+# With labelled_only too: do the unlabelled data help?
 IMPLEMENTATIONS ?= own torchssl
 ALGORITHMS ?= fixmatch
 ALGORITHM ?= fixmatch
@@ -41,13 +41,15 @@ STUDY ?=
 SPEC ?=
 # Not from the environment, where some shells keep the host's name in it.
 NAME :=
+# Not make's own, the assembler.
+AS :=
 
 BIN := .venv/bin
 STAMP := .venv/.installed
 HARNESS := $(BIN)/python -m harness
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) torchssl  ## make .venv and get TorchSSL
 

@@ -24,6 +24,7 @@ from harness.experiment import profile
 from harness.experiment.profile import Profile
 from harness.report import outputs
 from harness.runs.attempt import Limits
+from harness.runs.execution.lock import only_one
 from harness.runs.files import write_text
 
 SUMMARY, FRESH = "summary.md", "fresh"
@@ -68,11 +69,11 @@ def run(check: AccuracyQuestion, terminal: Terminal) -> None:
     folder = check.results / name
     question = _question(check, settings, folder)
     findings = Summary([f"# Accuracy check of {name}", ""])
-    steps = (_verify, _diff)
-    for step in steps:
+    for step in (_verify, _diff):
         step(check, folder, settings, findings)
-    _fresh(question, folder, settings, findings, terminal)
-    write_text(check.out / SUMMARY, "\n".join(findings.lines) + "\n")
+    with only_one(check.out, terminal.say, what="accuracy check"):
+        _fresh(question, folder, settings, findings, terminal)
+        write_text(check.out / SUMMARY, "\n".join(findings.lines) + "\n")
     terminal.markdown((check.out / SUMMARY).read_text(encoding="utf-8"))
     terminal.say(f"  {check.out / SUMMARY}")
     if findings.differences:
@@ -165,11 +166,13 @@ def _fresh(
 
 
 def _trained(folder: Path) -> list[str]:
-    """Which runs were trained, and which are the published ones."""
+    """Which runs were trained, which are the published ones, and which could not be had."""
     runs = results.load_all(folder)
-    trained = [run.name for run in runs if run.manifest.taken is None]
-    taken = len(runs) - len(trained)
-    if not trained:
+    anew = [run for run in runs if run.manifest.taken is None]
+    trained = [run.name for run in anew if run.manifest.starts]
+    taken = len(runs) - len(anew)
+    lost = [f"Not trained: {r.name} ({r.reason})." for r in anew if not r.manifest.starts]
+    if not anew:
         return [f"Nothing was trained: all {taken} runs are of the published source and settings."]
-    text = f"Trained: {', '.join(trained)}."
-    return [f"{text} The other {taken} are of the published source." if taken else text]
+    text = f"Trained: {', '.join(trained) or 'nothing'}."
+    return [f"{text} The other {taken} are of the published source." if taken else text, *lost]

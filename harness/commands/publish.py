@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness.analysis import provenance, results
 from harness.analysis.diff import rows as diff
@@ -19,8 +21,8 @@ from harness.errors import BadInput, CheckFailed
 from harness.experiment.profile import Profile
 from harness.implementations.source import commit_here
 from harness.runs.execution.lock import only_one
-from harness.runs.folder import run_folders
-from harness.runs.manifest import Status
+from harness.runs.folder import UNSAID, Run, read, run_folders
+from harness.runs.manifest import Status, read_manifest
 from harness.runs.origins.taking import copy_run
 
 # Made by commands of their own, and evidence where they are.
@@ -40,29 +42,34 @@ class Publication:
 def publish(asked: Publication, terminal: Terminal) -> None:
     """Verify the folder, show how it differs from what is published, and copy it.
 
-    A published cell that is not measured here stays as it is, if it is of the same source. Pages of
-    claims that are made from what is published are written again.
-    Raises BadInput, or CheckFailed where the folder holds what may not be published; nothing is
-    written then.
+    A published cell that is not measured here stays as it is, if it is of the same source, and must
+    then be of the same terms. Pages of claims that are made from what is published are written
+    again. Raises BadInput, or CheckFailed where the folder holds what may not be published; nothing
+    is written then.
     """
     reason = checked(asked.reason)
     folder, profile = table.existing(asked.results, asked.profile)
     target = asked.published / profile.name
     if target.resolve() == folder.resolve():
         raise BadInput(f"RESULTS {asked.results}: is what is published; name what was measured")
-    verify.require(verify.check(folder, profile))
-    found = results.read(folder)
-    _require_whole(found)
-    commit = clean_commit()
-    if (target / "runs").is_dir():
-        _require_as_published(target, profile)
-    with only_one(target, terminal.say):
-        _show_diff(found, target, profile, terminal)
-        sources = _sources(found, target, terminal)
-        _copy(folder, target)
-        write_provenance(target, reason, commit, sources)
-        table.write(target, profile)
-        claims.write_again(asked.published, profile.name, terminal)
+    with only_one(folder, terminal.say):
+        verify.require(verify.check(folder, profile))
+        found = results.read(folder)
+        _require_whole(found)
+        commit = clean_commit()
+        if (target / "runs").is_dir():
+            _require_as_published(target, profile)
+        sources = _sources(found, target)
+        _require_one_set(found, _staying(found, sources, target), target)
+        with only_one(target, terminal.say):
+            _show_diff(found, target, profile, terminal)
+            _give_way(sources, target, terminal)
+            _copy(folder, target)
+            there = {_contender(path) for path in run_folders(target / "runs")}
+            kept = {name: source for name, source in sources.items() if name in there}
+            write_provenance(target, reason, commit, kept)
+            table.write(target, profile)
+            claims.write_again(asked.published, profile.name, terminal)
     for cell in _missing(found):
         terminal.say(f"not measured yet: {cell}")
     terminal.say(f"{target}: published; commit it with its reason")
@@ -123,22 +130,59 @@ def _show_diff(found: Results, target: Path, profile: Profile, terminal: Termina
     terminal.table(f"{found.folder} against {target}", diff.COLUMNS, diff.texts(shown))
 
 
-def _sources(found: Results, target: Path, terminal: Terminal) -> dict[str, str]:
-    """The source of each contender; what is published of other source gives way as a whole.
-
-    Published runs of a contender whose source is another are removed: they are in git's history.
-    """
-    mine = {run.manifest.implementation: run.manifest.source_sha256 for run in found.runs}
+def _sources(found: Results, target: Path) -> dict[str, str]:
+    """The source of each contender, as it is to be published."""
     before = provenance.read(target)
-    kept = dict(before.sources) if before is not None else {}
+    published = dict(before.sources) if before is not None else {}
+    return published | {r.manifest.implementation: r.manifest.source_sha256 for r in found.runs}
+
+
+def _is_of(sources: dict[str, str], run_folder: Path) -> bool:
+    """Whether a published run is of what is to be published; not, where its own is not recorded."""
+    manifest = read_manifest(run_folder)
+    return manifest is not None and manifest.source_sha256 == sources.get(_contender(run_folder))
+
+
+def _staying(found: Results, sources: dict[str, str], target: Path) -> list[Run]:
+    """The published runs that stay beside those that are measured here."""
+    measured = {run.name for run in found.runs}
+    return [
+        run
+        for run in read(target / "runs")
+        if run.name not in measured and _is_of(sources, target / "runs" / run.name)
+    ]
+
+
+def _require_one_set(found: Results, staying: Sequence[Run], target: Path) -> None:
+    """Raise CheckFailed where a run that stays has other terms than those that join it."""
+    remedy = f"measure it anew too, or remove it from {target} first"
+    asked = {run.manifest.implementation: _terms(run) for run in found.runs}
+    for run in staying:
+        terms, place = _terms(run), target / "runs" / run.name
+        for key, value in asked.get(run.manifest.implementation, terms).items():
+            if terms.get(key) != value:
+                raise CheckFailed(
+                    f"{place}: made with {key} = {terms.get(key)}, now it is {value}; {remedy}"
+                )
+    for run in results.held_to_terms(found.folder, [*staying, *found.runs]):
+        if run.status is not Status.DONE:
+            raise CheckFailed(
+                f"{run.name}: {run.status.value} ({run.reason}) with what is in {target}; measure "
+                f"all of it anew, or remove what differs from {target} first"
+            )
+
+
+def _terms(run: Run) -> dict[str, Any]:
+    """What was asked of it, without what is its seed's own."""
+    return {k: v for k, v in (UNSAID | run.manifest.settings).items() if k != "split_sha256"}
+
+
+def _give_way(sources: dict[str, str], target: Path, terminal: Terminal) -> None:
+    """Remove published runs of a contender whose source is another: git's history has them."""
     for folder in run_folders(target / "runs"):
-        name = _contender(folder)
-        source = kept.get(name)  # none where runs are from before sources were recorded
-        if source is None or source != mine.get(name, source):
+        if not _is_of(sources, folder):
             shutil.rmtree(folder)
             terminal.say(f"{folder}: gives way, being of other source; git's history has it")
-    there = {_contender(path) for path in run_folders(target / "runs")}
-    return {name: source for name, source in kept.items() if name in there} | mine
 
 
 def _contender(run_folder: Path) -> str:

@@ -13,6 +13,7 @@ from harness.commands import study as study_command
 from harness.commands.console.terminal import Terminal
 from harness.errors import BadInput, CheckFailed
 from harness.experiment import study as studies
+from harness.experiment.study import Study
 from harness.report.study import wording
 from harness.runs.execution.lock import only_one
 from harness.runs.manifest import Status
@@ -48,7 +49,7 @@ def publish_study(asked: StudyPublication, terminal: Terminal) -> None:
     commit = publish.clean_commit()
     with only_one(target, terminal.say, what="study"):
         if (target / "runs").is_dir():
-            terminal.say(f"Before: {wording.conclusion(findings.read(target, study))}")
+            terminal.say(f"Before: {_before(target, study)}")
         terminal.say(f"Now: {wording.conclusion(found)}")
         shutil.rmtree(target / "runs", ignore_errors=True)
         for variant, several in found.runs.items():
@@ -59,6 +60,14 @@ def publish_study(asked: StudyPublication, terminal: Terminal) -> None:
         publish.write_provenance(target, reason, commit, sources)
         study_command.write(target, study)
     terminal.say(f"{target}: published; commit it with its reason")
+
+
+def _before(target: Path, study: Study) -> str:
+    """What the published one says."""
+    try:
+        return wording.conclusion(findings.read(target, study))
+    except BadInput as error:
+        return f"of another plan ({error})"
 
 
 def _sources(found: Findings, folder: Path) -> dict[str, str]:

@@ -81,6 +81,11 @@ def of_run(run_folder: Path, name: str) -> Implementation:
     elif (about := imported.read_kept(run_folder)) is not None:
         side = Imported(about)
     if side is None:
+        if not is_known(name):
+            raise BadInput(
+                f"{run_folder}: of contender {name}, which is not here; restore "
+                f"{contenders.FOLDER / name}.yaml, or move the run away"
+            )
         return create(name)
     _KEPT.setdefault(side.name, side)
     return side

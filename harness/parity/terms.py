@@ -120,10 +120,13 @@ def mark_stale(runs: Sequence[Run], sources: Mapping[str, str]) -> list[Run]:
     """The same runs; a done one of another origin than its contender's other runs is marked.
 
     `sources` are the sums of the code that counts, by contender; of a contender that has none
-    there, and for torch and the kind of device, the run that was started last decides.
+    there, and for torch and the kind of device, the run that was started last decides. An imported
+    run is of no source, and never stale.
     """
     last: dict[str, Origin] = {}
     for run in sorted(runs, key=lambda run: run.manifest.started):
+        if run.manifest.imported:
+            continue
         found, name = origin.of(run.manifest), run.manifest.implementation
         if run.status is Status.DONE and sources.get(name, found.source) == found.source:
             last[name] = found
@@ -134,7 +137,7 @@ def _stale(run: Run, last: Mapping[str, Origin], sources: Mapping[str, str]) -> 
     name, found = run.manifest.implementation, origin.of(run.manifest)
     wanted = last.get(name) or Origin(sources.get(name, found.source), "", "")
     reason = origin.difference(found, wanted)
-    if run.status is not Status.DONE or not reason:
+    if run.status is not Status.DONE or run.manifest.imported or not reason:
         return run
     return replace(run, status=Status.STALE, reason=f"{reason}; 'make compare' trains it anew")
 

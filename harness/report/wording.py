@@ -220,7 +220,8 @@ def _machines(results: Results) -> list[str]:
 def _machine_of_each_label_count(of_labels: Mapping[int, set[tuple[str, int | None]]]) -> str:
     labels_on: dict[tuple[str, int | None], list[str]] = {}
     for labels, made in sorted(of_labels.items()):
-        labels_on.setdefault(*made, []).append(str(labels))
+        (machine,) = made
+        labels_on.setdefault(machine, []).append(str(labels))
     parts = [
         f"{_and(labels)} labels on {processor} with {threads} thread{'s' if threads != 1 else ''}"
         for (processor, threads), labels in labels_on.items()

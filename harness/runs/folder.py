@@ -138,8 +138,8 @@ def check_same_terms(planned: Planned, done: Iterable[tuple[Path, Manifest]]) ->
 
 
 def run_folders(place: Path) -> list[Path]:
-    """The run folders that lie in `place`."""
-    return sorted(place.glob("*-seed*-*"))
+    """The run folders that lie in `place`; a copy that was interrupted is none."""
+    return sorted(path for path in place.glob("*-seed*-*") if not path.name.startswith("."))
 
 
 def folder_name(labels: int, seed: int, implementation: str) -> str:

@@ -52,6 +52,12 @@ def refuse(planned: Planned, reason: str, watcher: Watcher) -> None:
 
 
 def _record(planned: Planned, status: Status, reason: str) -> None:
+    """Why it did not train now; of one that was begun before, what began it stays known."""
+    before = read_manifest(planned.folder)
+    if before is not None and before.starts and before.status is not Status.DONE:
+        ended = {"status": status, "reason": reason, "worker": None, "heartbeat": ""}
+        write_manifest(planned.folder, before.model_copy(update=ended))
+        return
     manifest = attempt.new_manifest(planned.side, planned.request, status)
     kept.write(planned.folder, planned.side)
     write_manifest(planned.folder, manifest.model_copy(update={"reason": reason}))

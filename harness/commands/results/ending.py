@@ -44,6 +44,7 @@ def next_command(compared: Comparison, asked: Mapping[str, str]) -> str:
     if statuses & set(AGAIN):
         return f"{_make('compare', asked)}  # goes on with what is not done"
     said = [(pair, pair.result.verdict) for pair in compared.pairings if pair.result]
+    said = [(pair, verdict) for pair, verdict in said if not pair.lacking and not pair.near_chance]
     parity = _only(asked, "PROFILE", "DATA_DIR", "RESULTS")
     if Status.INCOMPARABLE in statuses:
         broken = [

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from harness.commands.console.terminal import Terminal
 from harness.commands.results import table
 from harness.errors import BadInput
+from harness.experiment import contender
 from harness.experiment.opening import open_experiment
 from harness.implementations import registry
 from harness.implementations.imported import Imported, ImportedLog, log_options
@@ -19,9 +20,9 @@ from harness.implementations.interface import Request
 from harness.implementations.reported import Point
 from harness.runs import kept
 from harness.runs.execution.lock import only_one
-from harness.runs.folder import attempt_folder, folder_name
+from harness.runs.folder import attempt_folder, folder_name, run_folders
 from harness.runs.inputs import request_settings
-from harness.runs.manifest import Manifest, Status, write_manifest
+from harness.runs.manifest import Manifest, Status, read_manifest, write_manifest
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def run(asked: Import, terminal: Terminal) -> None:
     with only_one(folder, terminal.say):
         if place.exists():
             raise BadInput(f"{place}: is there already; move it away, or give AS another name")
+        if trained := _trained(folder, asked.name):
+            raise BadInput(f"AS {asked.name}: {trained} was trained here; give AS another name")
         attempt = attempt_folder(place, 1)
         attempt.mkdir(parents=True)
         shutil.copy2(asked.log, attempt / asked.log.name)
@@ -83,6 +86,15 @@ def run(asked: Import, terminal: Terminal) -> None:
     table.show(folder, terminal)
 
 
+def _trained(folder: Path, name: str) -> Path | None:
+    """A run of that name that was not imported."""
+    for place in run_folders(folder / "runs"):
+        manifest = read_manifest(place)
+        if manifest is not None and manifest.implementation == name and not manifest.imported:
+            return place
+    return None
+
+
 def described_points(side: Imported, log: Path, class_counts: list[int]) -> list[Point]:
     """The evaluations in `log`. Raises BadInput where there are none, LogError."""
     if not log.is_file():
@@ -94,7 +106,7 @@ def described_points(side: Imported, log: Path, class_counts: list[int]) -> list
 
 
 def _side(asked: Import) -> Imported:
-    if registry.is_known(asked.name):
+    if registry.is_known(asked.name) or asked.name in contender.described():
         raise BadInput(f"AS {asked.name}: is a contender here; give the imported one another name")
     try:
         about = ImportedLog(

@@ -179,9 +179,7 @@ class Custom(Implementation):
         if names is None:
             return []
         pattern = str(placeholders.render(self.spec.log.file, names, "log.file"))
-        if Path(pattern).is_absolute():
-            pattern = os.path.relpath(pattern, names["out"])
-        return sorted(path for path in folder.glob(pattern) if path.is_file())
+        return _files(folder, pattern, names["out"])
 
     def log(self, folder: Path) -> Path:
         """The one that it wrote to last."""
@@ -227,7 +225,7 @@ class Custom(Implementation):
             return None
         names = told["names"]
         filled = placeholders.render(judge.model_dump(), names, "judge")
-        checkpoint = _the_file(folder, filled["checkpoint"])
+        checkpoint = _the_file(folder, filled["checkpoint"], names["out"])
         content = {key: told[key] for key in ("source", "script", "stubs", "shims", "network")}
         content |= filled | {"checkpoint": str(checkpoint.resolve()), "device": request.device}
         content |= {"images": str(images.resolve()), "out": str(out.resolve())}
@@ -262,9 +260,16 @@ class Custom(Implementation):
         return str(self.described.path or self.name)
 
 
-def _the_file(folder: Path, pattern: str) -> Path:
+def _files(folder: Path, pattern: str, out: str) -> list[Path]:
+    """The files of that name or pattern; it may begin with `out`, where the run itself worked."""
+    if Path(pattern).is_absolute():
+        pattern = os.path.relpath(pattern, out)
+    return sorted(path for path in folder.glob(pattern) if path.is_file())
+
+
+def _the_file(folder: Path, pattern: str, out: str) -> Path:
     """The last written file of that name or pattern. Raises BadInput where there is none."""
-    found = [path for path in folder.glob(pattern) if path.is_file()]
+    found = _files(folder, pattern, out)
     if not found:
         raise BadInput(f"judge.checkpoint: nothing matches {pattern} in {folder}; correct the key")
     return max(found, key=lambda path: path.stat().st_mtime)

@@ -89,4 +89,7 @@ def _fill(text: str, names: Mapping[str, Any], key: str) -> Any:
             raise BadInput(f"{key}: unknown placeholder {{{name}}}; use {known}")
     if len(fields) == 1 and text == f"{{{fields[0]}}}":
         return names[fields[0]]
-    return text.format(**names)
+    try:
+        return text.format(**names)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise BadInput(f"{key}: {text}: {error}; correct the placeholder") from error

@@ -15,7 +15,7 @@ from harness.implementations.interface import REPOSITORY
 from harness.implementations.source import files_sha256, imported_files
 
 ENTRY = "harness.implementations.custom.child.entry"
-KINDS = (".py", ".yaml", ".yml", ".toml", ".cfg", ".sh")
+KINDS = (".py", ".yaml", ".yml", ".toml", ".cfg", ".json", ".ini", ".conf", ".gin", ".sh")
 
 
 def place(spec: Spec, file: Path) -> Path:
@@ -49,16 +49,20 @@ def sha256(spec: Spec, source: Path, file: Path) -> str:
 
 
 def files(source: Path) -> Iterator[Path]:
-    """Its code and configuration: what git tracks, and code that it does not yet.
+    """Its code and configuration: what git tracks, submodules too, and code that it does not yet.
 
-    Without git, all there is, but for what hidden folders and environments hold.
+    Where git tracks nothing of it (no clone, or a folder that the clone around it ignores), all
+    there is, but for what hidden folders and environments hold.
     """
     try:
-        tracked = _listed(source, "--cached")
-        found = [path for path in tracked if path.suffix in KINDS]
-        yield from (*found, *_listed(source, "--others", "--exclude-standard", "--", "*.py"))
+        tracked = _listed(source, "--cached", "--recurse-submodules")
+        further = _listed(source, "--others", "--exclude-standard", "--", "*.py")
     except GitRefused:
+        tracked, further = [], []
+    if not tracked and not further:
         yield from _walk(source)
+        return
+    yield from (*(path for path in tracked if path.suffix in KINDS), *further)
 
 
 def _listed(source: Path, *words: str) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -280,6 +281,7 @@ def _check_placeholders(spec: Spec, path: Path) -> None:
     names = placeholders.examples()
     run = spec.run
     try:
+        _check_quotations(run)
         for key in ("script", "module", "command", "arguments", "environment", "files"):
             placeholders.render(getattr(run, key), names, f"run.{key}")
         if run.resume is not None:
@@ -295,3 +297,17 @@ def _check_placeholders(spec: Spec, path: Path) -> None:
         raise BadInput(f"{path}: log.{_problem(error).removeprefix('(the file): ')}") from error
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
+
+
+def _check_quotations(run: RunPart) -> None:
+    """Raise BadInput for arguments whose words cannot be told apart."""
+    texts = {"run.arguments": run.arguments}
+    if run.resume is not None:
+        texts["run.resume.arguments"] = run.resume.arguments
+    for key, text in texts.items():
+        try:
+            shlex.split(text)
+        except ValueError as error:
+            raise BadInput(
+                f"{key}: {error}; write it in quotation marks of the other kind"
+            ) from error

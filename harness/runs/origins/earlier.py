@@ -5,6 +5,7 @@ They lie in `<runs>/earlier/<origin>/<run>/` and are never lost.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,13 @@ FOLDER = "earlier"
 
 
 def put_away(run_folder: Path) -> Path | None:
-    """Move a finished run out of the way of one that is to be trained; where to, None: no run."""
+    """Move a run out of the way of one that is to take its place; where to.
+
+    None: it was none yet. What a start that never came to a manifest left there is removed.
+    """
     manifest = read_manifest(run_folder)
     if manifest is None:
+        shutil.rmtree(run_folder)
         return None
     place = run_folder.parent / FOLDER / origin.of(manifest).name
     place.mkdir(parents=True, exist_ok=True)

@@ -48,12 +48,13 @@ def minor(version: str) -> str:
 
 
 def difference(found: Origin, wanted: Origin) -> str:
-    """In which one origin is not the other, in words; '' where in nothing that is known of both."""
-    if found.source != wanted.source:
-        return (
-            f"made by source {found.source[:7] or UNKNOWN}, now it is "
-            f"{wanted.source[:7] or UNKNOWN}"
-        )
+    """In which one origin is not the other, in words; '' where in nothing that is known of both.
+
+    A run that recorded no source is of another than the one that is wanted. Where the code is not
+    here, so that none is wanted, any will do.
+    """
+    if wanted.source and found.source != wanted.source:
+        return f"made by source {found.source[:7] or UNKNOWN}, now it is {wanted.source[:7]}"
     for what in ("torch", "device"):
         old, new = getattr(found, what), getattr(wanted, what)
         if old and new and old != new:

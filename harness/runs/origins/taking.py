@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from harness.errors import BadInput
+from harness.implementations import registry
 from harness.implementations.custom import places
-from harness.runs.folder import UNSAID, Planned, run_folders
+from harness.runs.folder import UNSAID, Planned, attempt_folder, run_folders
 from harness.runs.inputs import request_settings
 from harness.runs.manifest import Manifest, Status, Taken, read_manifest, write_manifest
 from harness.runs.origins import origin
@@ -27,12 +28,34 @@ class OtherTerms(BadInput):
 
 
 def copy_run(source: Path, target: Path) -> None:
-    """Copy a run folder without what only its machine needs; whole, or not at all."""
+    """Copy a run folder without what only its machine needs; whole, or not at all.
+
+    Its logs are copied whatever they are called. Raises BadInput where it cannot be.
+    """
     half = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(half, ignore_errors=True)
-    shutil.copytree(source, half, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
-    places.forget(half)
-    half.rename(target)
+    try:
+        shutil.copytree(source, half, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+        for log in _logs(source):
+            there = half / log.relative_to(source)
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(log, there)
+        places.forget(half)
+        half.rename(target)
+    except (OSError, shutil.Error) as error:
+        shutil.rmtree(half, ignore_errors=True)
+        said = getattr(error, "strerror", None) or error
+        raise BadInput(f"{source}: cannot be copied to {target} ({said})") from error
+
+
+def _logs(run_folder: Path) -> list[Path]:
+    """What the points of a run are read from."""
+    manifest = read_manifest(run_folder)
+    if manifest is None:
+        return []
+    side = registry.of_run(run_folder, manifest.implementation)
+    logs = side.logs(attempt_folder(run_folder, manifest.attempt))
+    return [log for log in logs if log.is_file()]
 
 
 def runs_in(folder: Path, profile: str) -> Path:

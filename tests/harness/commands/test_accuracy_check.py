@@ -23,7 +23,7 @@ from harness.errors import BadInput, CheckFailed, Incomplete
 from harness.experiment import profile
 from harness.implementations import registry
 from harness.runs.attempt import Limits
-from tests.conftest import use_fake, write_small_data
+from tests.conftest import REPOSITORY, use_fake, write_small_data
 
 pytestmark = pytest.mark.usefixtures("fake")
 QUICK = profile.load("quick")
@@ -94,6 +94,30 @@ def test_the_published_source_is_not_trained_again(
     asked, summary = check(clone, data_dir)
     accuracy_check.run(asked, terminal())
     assert "Nothing was trained: all 1 runs are of the published source" in summary.read_text()
+
+
+def test_of_a_contender_whose_code_is_not_here_the_published_runs_are_taken(
+    tmp_path: Path,
+) -> None:
+    """As on a server that has no checkout of the implementations of others."""
+    shutil.copytree(REPOSITORY / "results/published/quick", tmp_path / "published/quick")
+    for path in (tmp_path / "published/quick/runs").iterdir():
+        if path.name != "40-seed0-kekmodel":
+            shutil.rmtree(path)
+    said = provenance.read(tmp_path / "published/quick")
+    assert said is not None
+    sources = {"kekmodel": said.sources["kekmodel"]}
+    provenance.write(tmp_path / "published/quick", said.model_copy(update={"sources": sources}))
+    for name in ("parity.json", "parity-mixmatch.json"):
+        (tmp_path / "published/quick" / name).unlink(missing_ok=True)
+    table.write(tmp_path / "published/quick", QUICK)
+    base = str(tmp_path / "published/quick/table.csv")
+    asked = Check(base, "quick", tmp_path / "published", tmp_path / "check")
+    accuracy_check.run(asked, terminal())
+    assert (
+        "Nothing was trained: all 1 runs are of the published source"
+        in (tmp_path / "check/summary.md").read_text()
+    )
 
 
 def test_other_settings_are_trained(clone: Path, data_dir: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis import comparison
 from harness.experiment import contender
 from harness.experiment.contender import Contender
 from harness.implementations import registry
@@ -61,6 +62,13 @@ def test_it_says_how_the_accuracies_stand_to_what_is_published(
     assert "40: 50.00, was 41.00, moved" in case.run(published=published)
     text = case.run(published=published, labels=[40, 80])
     assert "80: not published" in text
+
+
+def test_where_no_verdict_can_be_given_no_more_seeds_are_asked_for(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "_near_chance", lambda *_cells: True)
+    assert "more seeds" not in end(case.run(labels=[40, 250, 4000][:1]))[-1]
 
 
 def test_a_seed_that_was_not_asked_for_is_not_missed(case: Comparison, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from harness.analysis import results
 from harness.commands import cli, verify
 from harness.experiment import profile
 from harness.implementations import registry
+from harness.parity import terms
 from harness.report import outputs
 from harness.report.figures import curves as figure
 from tests.faults.comparison import Comparison
@@ -109,6 +110,32 @@ def test_bad_input_writes_nothing(
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert sorted(case.folder.rglob("*")) == before
+
+
+def test_a_described_implementation_keeps_its_name_and_its_runs(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the imported run, of no source, would make those that were trained stale."""
+    assert imports(case, monkeypatch, **{"as": "kekmodel"}) == 2
+    assert "AS kekmodel: is a contender here" in capsys.readouterr().err
+    run = case.folder / "runs/40-seed0-fake"
+    other = run.with_name("40-seed0-gone")
+    shutil.copytree(run, other)
+    manifest = (other / "manifest.json").read_text()
+    (other / "manifest.json").write_text(
+        manifest.replace('"implementation": "fake"', '"implementation": "gone"')
+    )
+    assert imports(case, monkeypatch, **{"as": "gone", "seed": 1}) == 2
+    assert "40-seed0-gone was trained here; give AS another name" in capsys.readouterr().err
+
+
+def test_an_imported_run_is_never_stale(case: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert imports(case, monkeypatch) == 0
+    runs = results.load_all(case.folder)
+    marked = terms.mark_stale(runs, {"theirs": "another", "fake": ""})
+    assert {run.name: run.status.value for run in marked} == {
+        "40-seed0-fake": "done", "40-seed0-theirs": "done",
+    }  # fmt: skip
 
 
 def test_a_run_that_is_there_is_not_replaced(

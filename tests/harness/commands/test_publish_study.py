@@ -77,6 +77,17 @@ def test_what_was_published_gives_way_and_is_told(
     assert verify.check_study(target, study) == []
 
 
+def test_what_was_published_may_be_of_another_plan(
+    tmp_path: Path, measured: Path, study: Study
+) -> None:
+    published(tmp_path)
+    target = definition.place(tmp_path / "published", "trial")
+    (target / "runs" / "hot").rename(target / "runs" / "hotter")
+    text = published(tmp_path, reason="a new plan")
+    assert text.startswith("Before: of another plan (") and "hotter" in text
+    assert verify.check_study(target, study) == []
+
+
 def test_what_is_no_evidence_is_refused(tmp_path: Path, measured: Path, study: Study) -> None:
     with pytest.raises(BadInput, match=r"^REASON: empty"):
         published(tmp_path, reason=" ")

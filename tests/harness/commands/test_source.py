@@ -19,7 +19,9 @@ from harness.implementations import registry
 from harness.implementations.source import imported_files
 from harness.parity import checklist
 from harness.runs.manifest import Status
+from harness.runs.origins.taking import copy_run
 from tests.conftest import REPOSITORY
+from tests.fakes.fake import Fake
 from tests.faults.comparison import NAME, Comparison
 from tests.helpers import made
 
@@ -97,6 +99,27 @@ def test_a_run_that_was_stopped_is_not_finished_by_other_code(
     monkeypatch.setenv("FAKE_SOURCE", "two")
     text = case.run()
     assert f"{NAME}: its source changed since it was begun; training it anew" in text
+    assert case.manifest()["attempt"] == 2
+
+
+def test_what_began_a_run_is_known_after_a_time_when_it_could_not_be_had(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else other code would finish it, or other settings, from the checkpoint that is there."""
+    monkeypatch.setenv("FAKE_MODE", "steady-says")
+    monkeypatch.setenv("FAKE_SAYS", "the loss is out")
+    case.run(limits=case.question["limits"].__class__(retries=0))
+    began = case.manifest()
+    monkeypatch.setenv("FAKE_SOURCE", "two")
+    with monkeypatch.context() as while_it_is_away:
+        while_it_is_away.setattr(Fake, "unavailable", lambda _self: "its disk is away")
+        assert f"{NAME}: unavailable: its disk is away" in case.run()
+    now = case.manifest()
+    assert (now["status"], now["reason"]) == ("unavailable", "its disk is away")
+    for key in ("attempt", "starts", "settings", "source_sha256", "wall_seconds", "failure"):
+        assert now[key] == began[key]
+    monkeypatch.delenv("FAKE_MODE")
+    assert f"{NAME}: its source changed since it was begun; training it anew" in case.run()
     assert case.manifest()["attempt"] == 2
 
 
@@ -228,6 +251,79 @@ def test_what_is_published_is_verified_evidence(
     publish.publish(asked(case, published, "other code"), Terminal())
     runs = sorted(path.name for path in (published / "quick/runs").glob("*-seed*"))
     assert runs == ["40-seed0-fake"], "a published cell mixes sources"
+
+
+def test_what_joins_what_is_published_is_on_the_same_terms(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
+    case.run(seeds=[0, 1])
+    published = tmp_path / "published"
+    publish.publish(asked(case, published), Terminal())
+    shorter = Comparison(tmp_path / "shorter", case.data_dir, iterations=40)
+    shorter.run(seeds=[0])
+    with pytest.raises(CheckFailed, match=r"40-seed1-fake: made with iterations = 60, now it is"):
+        publish.publish(asked(shorter, published), Terminal())
+    assert verify.check(published / "quick", QUICK) == []
+    shorter.run(seeds=[0, 1])
+    publish.publish(asked(shorter, published), Terminal())  # all of it
+    iterations = {
+        run.manifest.settings["iterations"] for run in results.load_all(published / "quick")
+    }
+    assert iterations == {40}
+
+
+def test_what_joins_what_is_published_makes_none_of_it_stale(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
+    case.run(seeds=[0, 1])
+    published = tmp_path / "published"
+    publish.publish(asked(case, published), Terminal())
+    shutil.rmtree(case.folder / "runs/40-seed1-fake")
+    path = case.folder / "runs" / NAME / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["facts"]["torch_version"] = "99.1.0"
+    path.write_text(json.dumps(manifest))
+    table.write(case.folder, QUICK)
+    with pytest.raises(CheckFailed, match=r"40-seed1-fake: stale \(made with torch .* 99\.1"):
+        publish.publish(asked(case, published), Terminal())
+    assert verify.check(published / "quick", QUICK) == []
+
+
+def test_a_copy_is_whole_or_is_not_there(case: Comparison, tmp_path: Path) -> None:
+    case.run()
+    source, target = case.folder / "runs" / NAME, tmp_path / "there" / NAME
+    with pytest.raises(BadInput, match=rf"{NAME}: cannot be copied to .*there"):
+        target.mkdir(parents=True)
+        (target / "in the way").touch()
+        copy_run(source, target)
+    assert [path.name for path in target.parent.iterdir()] == [NAME]
+    shutil.copytree(source, case.folder / "runs" / f".{NAME}.tmp")  # killed amid it
+    assert len(results.load_all(case.folder)) == 1
+
+
+@pytest.mark.parametrize("place", ["console.log", "tensorboard/events.out.tfevents.1"])
+def test_a_log_is_copied_whatever_it_is_called(
+    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    case.run()
+    source = case.folder / "runs" / NAME
+    log = source / "attempt-1" / place
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("what it is read from")
+    monkeypatch.setattr(Fake, "logs", lambda _self, folder: [folder / place])
+    copy_run(source, tmp_path / NAME)
+    assert (tmp_path / NAME / "attempt-1" / place).read_text() == "what it is read from"
+
+
+def test_a_run_of_a_contender_that_is_not_here(
+    case: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case.run()
+    monkeypatch.setattr(registry, "_FURTHER", {})
+    with pytest.raises(BadInput, match=rf"{NAME}: of contender fake, which is not here; restore"):
+        results.load_all(case.folder)
 
 
 @pytest.mark.parametrize("fault", ["no reason", "failed", "stale", "altered", "dirty"])

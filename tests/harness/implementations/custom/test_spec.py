@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import git
 import pytest
 
 from harness.errors import BadInput
@@ -53,6 +54,8 @@ def test_enters_by_the_path_of_its_file(tmp_path):
         ({"run__places": {"labels.npy": "labelled"}}, "places: none of data"),
         ({"run__arguments": "--lr {lrate}"}, "run.arguments: unknown placeholder {lrate}; use "),
         ({"run__files": {"a.yaml": {"k": ["{x}"]}}}, r"run.files.a.yaml.k: .*placeholder {x}"),
+        ({"run__arguments": "--lr {lr:d}"}, r"run.arguments: .*\{lr:d\}: .* correct the"),
+        ({"run__arguments": "--note it's"}, "run.arguments: No closing quotation; write it in"),
         ({"run__arguments": "--json {"}, "run.arguments: .*write {{ and }}"),
         ({"log__file": "{where}/log"}, "log.file: unknown placeholder {where}"),
         ({"log__pattern": "acc: (.*)"}, r"log.pattern: no group \(\?P<top1>"),
@@ -129,6 +132,20 @@ def test_its_sum_is_that_of_what_trains(tmp_path):
     assert digest(run__arguments="--lr {lr}") != before
     (tmp_path / "mine" / "network.py").write_text("changed = True\n")
     assert registry.create("mine").source_sha256() != before
+
+
+@pytest.mark.parametrize("kind", ["json", "ini", "gin", "conf", "yaml", "toml"])
+def test_its_configuration_is_in_its_sum(tmp_path, kind):
+    """Also in a folder that the clone around it ignores, where git tracks nothing."""
+    with git.Repo.init(tmp_path):
+        (tmp_path / ".gitignore").write_text("mine/\n")
+    settings = tmp_path / "mine" / f"settings.{kind}"
+    enter(tmp_path)
+    before = registry.create("mine").source_sha256()
+    settings.write_text("lr = 0.03\n")
+    begun = registry.create("mine").source_sha256()
+    settings.write_text("lr = 0.3\n")
+    assert len({before, begun, registry.create("mine").source_sha256()}) == 3
 
 
 def test_goes_to_a_cluster(tmp_path):

@@ -32,6 +32,7 @@ class Cell:
     lost: tuple[str, ...]  # statuses of the runs that are not done
     done: int
     chance: float  # what guessing gives
+    begins: int | None = None  # the iteration from which on evaluations count, where several do
 
     @property
     def sample(self) -> Sample | None:
@@ -80,6 +81,7 @@ class Pairing(Paired):
     result: Equivalence | None
     lacking: str = ""  # what a verdict needs and is not shown of one of them, in words
     departs: str = ""  # in what their methods differ, as declared and seen
+    begins: tuple[int, int] | None = None  # from which iteration on evaluations count, where unlike
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,7 @@ def cell(runs: Sequence[Run], implementation: str, labels: int, rule: str) -> Ce
         lost=tuple(run.status.value for run in here if run.status is not Status.DONE),
         done=len(done),
         chance=max((_chance(run) for run in done), default=0.0),
+        begins=selection.begins(rule, done[0].points) if done else None,
     )
 
 
@@ -242,7 +245,10 @@ def pair(
     margin = profiles.at(profile.margin, ours.labels)
     values = list(both.differences.values())
     result = statistics.equivalence(values, margin) if values else None
-    return Pairing(**vars(both), margin=margin, result=result)
+    begins = None
+    if ours.begins and theirs.begins and ours.begins != theirs.begins:
+        begins = (ours.begins, theirs.begins)
+    return Pairing(**vars(both), margin=margin, result=result, begins=begins)
 
 
 def paired(ours: Cell, theirs: Cell, final_weights: _FinalWeights | None = None) -> Paired:

@@ -28,6 +28,12 @@ def median20(points: Sequence[Point]) -> float | None:
     return statistics.median(p.top1 for p in points[-20:]) if len(points) >= 20 else None
 
 
+def begins(rule: str, points: Sequence[Point]) -> int | None:
+    """The iteration from which on evaluations count under a rule over the last 20; else None."""
+    over_several = rule in ("mean20", "median20") and len(points) >= 20
+    return points[-20].iteration if over_several else None
+
+
 RULES: dict[str, Callable[[Sequence[Point]], float | None]] = {
     "best": best,
     "last": last,

@@ -132,6 +132,12 @@ def verdict_word(pairing: Pairing) -> str:
 def verdict(pairing: Pairing, titles: Mapping[str, str]) -> str:
     """A sentence or more: the numbers behind the verdict, what is assumed, how methods differ."""
     said = _verdict(pairing, titles)
+    if pairing.begins is not None:
+        ours, theirs = pairing.begins
+        said += (
+            f" The evaluations that count are those from iteration {ours} on of "
+            f"{titles[pairing.implementation]}, from {theirs} on of {titles[pairing.reference]}."
+        )
     return f"{said} Differences of method: {pairing.departs}." if pairing.departs else said
 
 

@@ -123,6 +123,20 @@ def test_best_is_marked_as_chosen_on_the_test_set_with_how_many_looks() -> None:
     )
 
 
+@pytest.mark.parametrize("rule", ["median20", "mean20", "last"])
+def test_evaluations_of_another_part_of_the_training_are_told(rule: str) -> None:
+    """As of one that evaluates after each of its epochs, which are longer."""
+    every_epoch = tuple(replace(p, iteration=4 * p.iteration) for p in curve(*[60.0] * 25))
+    runs = [
+        run("own", 40, 0, points=every_epoch),
+        run("torchssl", 40, 0, points=curve(*[60.0] * 25)),
+    ]
+    found = build(runs, rule=rule)
+    said = wording.verdict(found.pairings[0], found.titles)
+    told = "that count are those from iteration 2004 on of FixMatch (own), from 501 on of"
+    assert (told in said) == (rule != "last")
+
+
 @pytest.mark.parametrize("rule", selection.RULES)
 def test_published_rows_stand_beside_results_of_their_rule_and_data_only(rule: str) -> None:
     runs = pair(0, 60.0, 58.0)

@@ -104,6 +104,7 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
                     plan.add(runs, side, side.asked(request))
         plan.check_terms()
         plan.restore()
+        plan.reread()
         if question.reference is not None:
             for algorithm in dict.fromkeys(side.contender.algorithm for side in sides):
                 plan.take(question.reference, contender.reference_with(algorithm))

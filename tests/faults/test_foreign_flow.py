@@ -221,3 +221,36 @@ def test_in_the_oldest_environment(tmp_path):
     levels = flow.levels
     assert levels[1][0] == levels[2][0] == levels[4][0] == "shown"
     assert flow.manifest(NAME)["judged_top1"] is not None
+
+
+def test_a_correction_of_how_it_is_read_needs_no_training(tmp_path):
+    """Nor does one of what it declares to differ in: its file is kept anew with the run."""
+    blind = r"step (?P<iteration>\d+): accuracy (?P<top1>[\d.]+)"
+    flow = Flow(tmp_path, foreign.described(log__pattern=blind, differs={}))
+    flow.run()
+    before = flow.manifest(NAME)
+    assert [point.loss for point in read(flow.folder / "runs")[0].points] == [None] * 10
+
+    corrected = foreign.described()
+    text = _with_file(flow, corrected)
+    assert f"{NAME}: read as its file says now, which trains as before" in text
+    assert "Nothing to do: all 1 runs are done." in text
+    (run,) = read(flow.folder / "runs")
+    assert all(point.loss is not None for point in run.points)
+    assert run.differs == corrected["differs"]
+    after = flow.manifest(NAME)
+    assert after["starts"] == before["starts"] and after["judged_top1"] == before["judged_top1"]
+    assert (flow.run_folder / "compare.yaml").read_text() == flow.file.read_text()
+
+    text = _with_file(flow, foreign.described(log__pattern=r"accuracy: (?P<top1>[\d.]+)"))
+    assert f"{NAME}: its file has changed, and does not read it: " in text
+    assert read(flow.folder / "runs")[0].points == run.points
+
+
+def _with_file(flow: Flow, content: dict[str, Any]) -> str:
+    foreign.write(flow.file.parent, content)
+    registry._BY_FILE.pop("mine")
+    registry._FURTHER.pop("mine")
+    registry._IMPLEMENTATIONS.pop("mine")
+    registry.enter(str(flow.file))
+    return flow.run()

@@ -15,7 +15,7 @@ from harness.experiment import gpu
 from harness.implementations import registry
 from harness.implementations.interface import Implementation, Request
 from harness.parity import job, judge, preflight
-from harness.runs import cluster, train
+from harness.runs import cluster, reread, train
 from harness.runs.execution import pool
 from harness.runs.folder import Run, RunsFolder, check_same_terms
 from harness.runs.manifest import Manifest, Status
@@ -67,6 +67,12 @@ class Plan:
             if earlier.bring_back(entry.planned, entry.today):
                 title = entry.planned.title
                 self.terminal.say(f"{title}: its code is as it was before; back it comes")
+
+    def reread(self) -> None:
+        """Read finished runs as the files that describe their implementations say today."""
+        for entry in self.entries:
+            if entry.is_done and (said := reread.reread(entry.planned)):
+                self.terminal.say(f"{entry.planned.title}: {said}")
 
     @property
     def todo(self) -> list[Entry]:

@@ -44,7 +44,9 @@ def facts(folder: Path, asked: Mapping[str, Any]) -> Facts:
     )
 
 
-def settings(folder: Path, asked: Mapping[str, Any]) -> dict[str, Resolved]:
+def settings(
+    folder: Path, asked: Mapping[str, Any], differs: Mapping[str, Any]
+) -> dict[str, Resolved]:
     """Its settings by the field's names: as the witness saw them, and else as declared."""
     found = {
         field: Resolved(value, "declared: settings")
@@ -54,7 +56,7 @@ def settings(folder: Path, asked: Mapping[str, Any]) -> dict[str, Resolved]:
     for field, value in ((asked["network"] or {}).get("sized") or {}).items():
         if field in FIELDS:
             found[field] = Resolved(value, "given: network.sized")
-    for field, value in asked["differs"].items():
+    for field, value in differs.items():
         if field in FIELDS:
             found[field] = Resolved(value, "declared: differs")
     return found | {

@@ -208,7 +208,7 @@ class Custom(Implementation):
 
     def settings(self, folder: Path) -> dict[str, Resolved]:
         told = self._told(folder)
-        return evidence.settings(folder, told) if told else {}
+        return evidence.settings(folder, told, self.spec.differs) if told else {}
 
     def progress(self, folder: Path) -> Progress | None:
         state = evidence.read_json(folder / PROGRESS)

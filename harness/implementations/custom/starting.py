@@ -55,7 +55,6 @@ def told(spec: Spec, request: Request, names: dict[str, Any], source: Path) -> d
         or "labelled" in run.places.values()
         or spec.split is not None,
         "settings": placeholders.render(spec.settings, names, "settings"),
-        "differs": dict(spec.differs),
     }
 
 

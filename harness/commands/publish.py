@@ -60,9 +60,12 @@ def publish(asked: Publication, terminal: Terminal) -> None:
         if (target / "runs").is_dir():
             _require_as_published(target, profile)
         sources = _sources(found, target)
-        _require_one_set(found, _staying(found, sources, target), target)
+        staying = _staying(found, sources, target)
+        _require_one_set(found, staying, target)
         with only_one(target, terminal.say):
             _show_diff(found, target, profile, terminal)
+            if staying:
+                terminal.say(f"{len(staying)} published runs that are not measured here stay")
             _give_way(sources, target, terminal)
             _copy(folder, target)
             there = {_contender(path) for path in run_folders(target / "runs")}
@@ -121,8 +124,8 @@ def _require_whole(found: Results) -> None:
 
 
 def _show_diff(found: Results, target: Path, profile: Profile, terminal: Terminal) -> None:
-    """How the accuracies stand to those that are published, by seed."""
-    rows = diff_command.to_published(found.folder, profile, target)
+    """How the accuracies that were measured stand to those that are published, by seed."""
+    rows = diff_command.to_published(found.folder, profile, target, all_seeds=False)
     if not rows:
         terminal.say(f"{target}: nothing is published there yet")
         return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from harness.analysis import provenance, results
 from harness.commands import publish, verify
@@ -281,6 +283,11 @@ def test_what_joins_what_is_published_makes_none_of_it_stale(
     published = tmp_path / "published"
     publish.publish(asked(case, published), Terminal())
     shutil.rmtree(case.folder / "runs/40-seed1-fake")
+    table.write(case.folder, QUICK)
+    said = io.StringIO()
+    publish.publish(asked(case, published), Terminal(Console(file=said, soft_wrap=True)))
+    assert "1 published runs that are not measured here stay" in said.getvalue()
+    assert "missing" not in said.getvalue().split("not measured yet")[0]
     path = case.folder / "runs" / NAME / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["facts"]["torch_version"] = "99.1.0"

@@ -21,7 +21,7 @@ def test_the_published_results_are_quoted() -> None:
     assert {source for page in PAGES for source, _ in blocks(page)} == {
         "results/published/quick/table.md",
         "results/published/quick/bench.md",
-        "results/published/cifar10-jpeg75/quick/table.md",
+        "results/published/cifar10-jpeg75/photographs/table.md",
         "results/published/cifar10-jpeg75/cifar10/bench.md",
         "results/published/studies/*/README.md",
     }

@@ -100,7 +100,16 @@ def _question(check: AccuracyQuestion, settings: Profile, folder: Path) -> Compa
             if value not in there[option]:
                 known = " ".join(map(str, there[option]))
                 raise BadInput(f"{option} {value}: not in {folder}; use {known}")
+    rows = zip(committed["labels"], committed["seed"], committed["implementation"], strict=True)
+    only = {
+        (int(labels), int(seed), str(name))
+        for labels, seed, name in rows
+        if int(labels) in asked["LABELS"] and int(seed) in asked["SEEDS"]
+    }
+    if not only:
+        raise BadInput(f"LABELS, SEEDS: no run in {folder} has both; name others")
     return CompareQuestion(
+        only=only,
         labels=asked["LABELS"],
         seeds=asked["SEEDS"],
         implementations=sorted(set(committed["implementation"])),

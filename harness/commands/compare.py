@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class CompareQuestion:
     slurm: Settings | None = None  # None: on this machine
     reference: Path | None = None  # a results folder with finished runs of the reference
     reuse: Path | None = None  # a results folder with finished runs of anyone, where they are these
+    only: Collection[tuple[int, int, str]] | None = None  # labels, seed, contender; None: all
     precision: str = ""  # '': the profile's
     compiled: bool = False
     published: Path = PUBLISHED  # what the accuracies are held against at the end
@@ -101,7 +102,8 @@ def compare(question: CompareQuestion, terminal: Terminal) -> None:
                 terms = (profile, experiment.dataset, labels, seed, experiment.device)
                 request = Request(*terms, options)
                 for side in sides:
-                    plan.add(runs, side, side.asked(request))
+                    if question.only is None or (labels, seed, side.name) in question.only:
+                        plan.add(runs, side, side.asked(request))
         plan.check_terms()
         plan.restore()
         plan.reread()

@@ -120,6 +120,28 @@ def test_of_a_contender_whose_code_is_not_here_the_published_runs_are_taken(
     )
 
 
+def test_what_is_not_published_is_not_trained(tmp_path: Path, data_dir: Path) -> None:
+    """A contender may be published at some label counts and seeds only."""
+    root = tmp_path / "results"
+    both, one = ["fake", "fake_baseline"], ["fake"]
+    pipeline.compare(Question([40], [0], both, "quick", root, 20, data_dir), terminal())
+    pipeline.compare(Question([80], [1], one, "quick", root, 20, data_dir), terminal())
+    sources = {name: registry.create(name).source_sha256() for name in both}
+    said = Provenance(date="2026-01-01", reason="first", commit="0" * 40, sources=sources)
+    provenance.write(root / "quick", said)
+    given = {"iterations": 20, "data_dir": data_dir}
+    base = str(root / "quick/table.csv")
+    asked = Check(base, "quick", root, tmp_path / "check", seeds=[0, 1], **given)  # type: ignore[arg-type]
+    accuracy_check.run(asked, terminal())
+    runs = sorted(path.name for path in (tmp_path / "check/fresh/quick/runs").glob("*-seed*"))
+    assert runs == ["40-seed0-fake", "40-seed0-fake_baseline", "80-seed1-fake"]
+    with pytest.raises(BadInput, match=r"LABELS, SEEDS: no run in .* has both"):
+        accuracy_check.run(
+            Check(base, "quick", root, tmp_path / "check", [80], [0], **given),  # type: ignore[arg-type]
+            terminal(),
+        )
+
+
 def test_other_settings_are_trained(clone: Path, data_dir: Path) -> None:
     asked, summary = check(clone, data_dir, iterations=30)
     with pytest.raises(CheckFailed, match="fresh 40 labels fake: incomparable"):

@@ -38,14 +38,18 @@ def copy_run(source: Path, target: Path) -> None:
         shutil.copytree(source, half, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
         for log in _logs(source):
             there = half / log.relative_to(source)
-            there.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(log, there)
+            if not there.exists():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(log, there)
         places.forget(half)
         half.rename(target)
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         shutil.rmtree(half, ignore_errors=True)
-        said = getattr(error, "strerror", None) or error
-        raise BadInput(f"{source}: cannot be copied to {target} ({said})") from error
+        said = error.strerror or error
+        raise BadInput(
+            f"{source}: cannot be copied to {target} ({said}); make room there, or move away what "
+            "is in its place"
+        ) from error
 
 
 def _logs(run_folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import shutil
@@ -129,17 +130,13 @@ def test_what_is_not_published_is_not_trained(tmp_path: Path, data_dir: Path) ->
     sources = {name: registry.create(name).source_sha256() for name in both}
     said = Provenance(date="2026-01-01", reason="first", commit="0" * 40, sources=sources)
     provenance.write(root / "quick", said)
-    given = {"iterations": 20, "data_dir": data_dir}
     base = str(root / "quick/table.csv")
-    asked = Check(base, "quick", root, tmp_path / "check", seeds=[0, 1], **given)  # type: ignore[arg-type]
+    asked = Check(base, "quick", root, tmp_path / "check", [40, 80], [0, 1], 20, data_dir)
     accuracy_check.run(asked, terminal())
     runs = sorted(path.name for path in (tmp_path / "check/fresh/quick/runs").glob("*-seed*"))
     assert runs == ["40-seed0-fake", "40-seed0-fake_baseline", "80-seed1-fake"]
     with pytest.raises(BadInput, match=r"LABELS, SEEDS: no run in .* has both"):
-        accuracy_check.run(
-            Check(base, "quick", root, tmp_path / "check", [80], [0], **given),  # type: ignore[arg-type]
-            terminal(),
-        )
+        accuracy_check.run(dataclasses.replace(asked, labels=[80], seeds=[0]), terminal())
 
 
 def test_other_settings_are_trained(clone: Path, data_dir: Path) -> None:

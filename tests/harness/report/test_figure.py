@@ -79,7 +79,7 @@ def test_a_panel_for_each_label_count_in_order() -> None:
     assert figure.axes[0].get_ylabel() == "top-1 accuracy, %"
     assert {panel.get_xlabel() for panel in figure.axes} == {"epoch"}
     assert all(label.get_visible() for label in figure.axes[0].get_yticklabels())
-    assert {panel.get_ylim() for panel in figure.axes} == {(0.0, 100.0)}
+    assert {panel.get_ylim() for panel in figure.axes} == {(0.0, 107.0)}
 
 
 def test_seeds_are_thin_and_their_mean_thick() -> None:
@@ -268,6 +268,21 @@ def test_no_curve_leaves_its_panel() -> None:
         assert row[1].get_ylim() == (low, high)
         highest = max(np.max(np.asarray(line.get_ydata())) for p in row for line in p.get_lines())
         assert low == 0 and high > highest
+
+
+def test_the_numbers_at_the_ends_stand_within_their_panel() -> None:
+    titles = {f"c{n}": f"C{n}" for n in range(7)}
+    frame = points(labels=(40,), seeds=(0,))
+    ends = pd.concat(
+        frame[frame["implementation"] == "own"].assign(implementation=name, top1=100.0 - n)
+        for n, name in enumerate(titles)
+    )
+    panel = accuracy_vs_epoch(ends, titles, "caption").axes[0]
+    texts = [text for text in panel.texts if text.get_text().endswith(".0")]
+    boxes = sorted((text.get_window_extent() for text in texts), key=lambda box: box.y0)
+    assert len(boxes) == 7
+    assert boxes[0].y0 > panel.bbox.y0 and boxes[-1].y1 <= panel.bbox.y1
+    assert all(low.y1 <= high.y0 + 1 for low, high in pairwise(boxes))
 
 
 def test_ten_contenders_look_different_from_each_other() -> None:

@@ -27,6 +27,7 @@ QUICK = profile.load("quick")
 @pytest.fixture
 def case(tmp_path: Path, data_dir: Path, fake: None, monkeypatch: pytest.MonkeyPatch) -> Comparison:
     monkeypatch.setenv("FAKE_SOURCE", "one")
+    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
     return Comparison(tmp_path / "results", data_dir)
 
 
@@ -34,13 +35,18 @@ def asked(case: Comparison, published: Path, reason: str = "why not") -> Publica
     return Publication("quick", case.results, published, reason)
 
 
-def test_what_is_published_is_verified_evidence(
-    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
+@pytest.fixture
+def published(case: Comparison, tmp_path: Path) -> Path:
+    """Where both seeds of the case are published."""
     case.run(seeds=[0, 1])
-    published = tmp_path / "published"
-    publish.publish(asked(case, published), Terminal())
+    folder = tmp_path / "published"
+    publish.publish(asked(case, folder), Terminal())
+    return folder
+
+
+def test_what_is_published_is_verified_evidence(
+    case: Comparison, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = provenance.read(published / "quick")
     assert found is not None and (found.reason, found.commit) == ("why not", "c" * 40)
     assert found.sources == {"fake": case.manifest()["source_sha256"]}
@@ -56,12 +62,8 @@ def test_what_is_published_is_verified_evidence(
 
 
 def test_what_joins_what_is_published_is_on_the_same_terms(
-    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: Comparison, published: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
-    case.run(seeds=[0, 1])
-    published = tmp_path / "published"
-    publish.publish(asked(case, published), Terminal())
     shorter = Comparison(tmp_path / "shorter", case.data_dir, iterations=40)
     shorter.run(seeds=[0])
     with pytest.raises(CheckFailed, match=r"40-seed1-fake: made with iterations = 60, now it is"):
@@ -76,12 +78,8 @@ def test_what_joins_what_is_published_is_on_the_same_terms(
 
 
 def test_what_joins_what_is_published_makes_none_of_it_stale(
-    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: Comparison, published: Path
 ) -> None:
-    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
-    case.run(seeds=[0, 1])
-    published = tmp_path / "published"
-    publish.publish(asked(case, published), Terminal())
     shutil.rmtree(case.folder / "runs/40-seed1-fake")
     table.write(case.folder, QUICK)
     said = io.StringIO()
@@ -152,9 +150,8 @@ def test_what_is_no_evidence_is_not_published(
 
 
 def test_evidence_that_was_altered_by_hand_is_not_added_to(
-    case: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: Comparison, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(publish, "commit_here", lambda: "c" * 40)
     case.run()
     published = tmp_path / "published"
     publish.publish(asked(case, published), Terminal())
